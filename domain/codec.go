@@ -1,0 +1,105 @@
+package domain
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Record is an event as it is kept and sent: its position and its canonical JSON,
+//
+//	{"room":"R","seq":42,"kind":"message.posted","id":…}
+//
+// The JSON is made once, when the event is accepted, and is the same bytes in the
+// log, the room stream, the archive and, behind another opening, in every frame.
+type Record struct {
+	Room    RoomID
+	Seq     uint64
+	Payload []byte
+}
+
+// Event decodes the record.
+func (r Record) Event() (Event, error) { return DecodeEvent(r.Payload) }
+
+// Kind returns the event's kind without decoding the rest.
+func (r Record) Kind() Kind {
+	_, rest, ok := bytes.Cut(r.Tail(), []byte(`"kind":"`))
+	if !ok {
+		return ""
+	}
+	kind, _, _ := bytes.Cut(rest, []byte(`"`))
+	return Kind(kind)
+}
+
+// Tail returns the canonical JSON from the kind on, without the opening brace, room
+// and seq: `"kind":"message.posted",…}`. It shares the record's memory.
+func (r Record) Tail() []byte {
+	i := len(opening(r.Room))
+	if len(r.Payload) <= i {
+		return nil
+	}
+	_, tail, _ := bytes.Cut(r.Payload[i:], []byte(","))
+	return tail
+}
+
+func opening(room RoomID) string { return `{"room":"` + string(room) + `","seq":` }
+
+// EncodeUnsequenced returns the canonical JSON of e with its seq left out, and the
+// offset at which the decimal digits of the seq belong. The append script fills
+// them in, so that the seq is decided and written in one atomic step.
+func EncodeUnsequenced(e Event) (payload []byte, seqAt int, err error) {
+	payload, err = encode(e)
+	if err != nil {
+		return nil, 0, err
+	}
+	seqAt = len(opening(e.Room))
+	digits := len(strconv.FormatUint(e.Seq, 10))
+	return append(payload[:seqAt], payload[seqAt+digits:]...), seqAt, nil
+}
+
+// EncodeEvent returns the record of an event that has its seq.
+func EncodeEvent(e Event) (Record, error) {
+	payload, err := encode(e)
+	return Record{Room: e.Room, Seq: e.Seq, Payload: payload}, err
+}
+
+func encode(e Event) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false) // the payload is never put into a page as it is
+	if err := enc.Encode(e); err != nil {
+		return nil, fmt.Errorf("encode event: %w", err)
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+// DecodeRecord reads the position out of a canonical payload, which the record then
+// holds. It fails on anything that is not a decodable event in canonical order.
+func DecodeRecord(payload []byte) (Record, error) {
+	e, err := DecodeEvent(payload)
+	if err != nil {
+		return Record{}, err
+	}
+	if !bytes.HasPrefix(payload, strconv.AppendUint([]byte(opening(e.Room)), e.Seq, 10)) {
+		return Record{}, fmt.Errorf("decode event: room and seq do not come first")
+	}
+	return Record{Room: e.Room, Seq: e.Seq, Payload: payload}, nil
+}
+
+// DecodeEvent decodes canonical JSON. Unknown fields and kinds are kept quiet about:
+// a newer node may have written them.
+func DecodeEvent(payload []byte) (Event, error) {
+	var e Event
+	if !utf8.Valid(payload) {
+		return e, fmt.Errorf("decode event: not UTF-8")
+	}
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return e, fmt.Errorf("decode event: %w", err)
+	}
+	if e.Seq == 0 || e.Kind == "" || !ValidID(string(e.Room)) {
+		return e, fmt.Errorf("decode event: room, seq or kind is missing")
+	}
+	return e, nil
+}
