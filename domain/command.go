@@ -72,3 +72,11 @@ func (c Command) RemoveMember(r *Room, u UserID) (Event, bool, error) {
 	e.User = &m.User
 	return e, true, nil
 }
+
+// Receipt is the answer to a command that was accepted: the event that says it
+// happened. Duplicate: the actor had sent the same before under the same key, and
+// Event is the first one.
+type Receipt struct {
+	Event     Event
+	Duplicate bool
+}
