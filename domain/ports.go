@@ -14,6 +14,10 @@ var ErrNotFound = errors.New("not found")
 // does not help.
 var ErrDiverged = errors.New("another event has this room and seq")
 
+// ErrGap is returned when a record neither continues a room's archive nor repeats
+// it: the records between are to be projected first.
+var ErrGap = errors.New("records before this one are missing")
+
 // Stream is the hot window of every room, in Redis.
 type Stream interface {
 	// Heads returns the newest seq of each room, 0 for a room that Redis does not hold.
@@ -47,7 +51,8 @@ type Projection interface {
 	// Project archives the records and applies them to the views. It returns when
 	// all of it is durable. A room's records come in seq order and without a gap, in
 	// the batch and to what is archived. Doing it again changes nothing; doing it with
-	// other content under the same seq is ErrDiverged, and archives nothing of that.
+	// other content under the same seq is ErrDiverged, and archives nothing of that;
+	// leaving out a seq is ErrGap, and archives nothing behind the gap.
 	Project(ctx context.Context, batch []Record) error
 	// Rebuild drops the views and makes them again from the archive. Nobody else may
 	// write meanwhile; readers see history come back.
