@@ -82,8 +82,9 @@ func DecodeRecord(payload []byte) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	if !bytes.HasPrefix(payload, strconv.AppendUint([]byte(opening(e.Room)), e.Seq, 10)) {
-		return Record{}, fmt.Errorf("decode event: room and seq do not come first")
+	canonical := opening(e.Room) + strconv.FormatUint(e.Seq, 10) + `,"kind":"` + string(e.Kind) + `"`
+	if !bytes.HasPrefix(payload, []byte(canonical)) {
+		return Record{}, fmt.Errorf("decode event: room, seq and kind do not come first")
 	}
 	return Record{Room: e.Room, Seq: e.Seq, Payload: payload}, nil
 }

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// CheckBody accepts a message body: valid UTF-8 that is not blank, at most
+// CheckBody accepts a message body: valid UTF-8 with something to see in it, at most
 // MaxBodyBytes long, with no control characters but tab, line feed and carriage return.
 func CheckBody(body string) error {
 	switch {
@@ -14,7 +14,7 @@ func CheckBody(body string) error {
 		return Errorf(CodeTooLarge, "a message has at most %d bytes, this one has %d; split it", MaxBodyBytes, len(body))
 	case !utf8.ValidString(body):
 		return Errorf(CodeInvalid, "body is not valid UTF-8")
-	case strings.TrimSpace(body) == "":
+	case !strings.ContainsFunc(body, isVisible):
 		return Errorf(CodeInvalid, "body is empty")
 	}
 	for _, r := range body {
@@ -40,6 +40,9 @@ func CheckKey(key string) error {
 // pass for another name: invisible, control and private-use characters, unusual
 // spaces, piled-up combining marks, and letters of scripts that are not written
 // together (UTS #39, section 5.2, "highly restrictive").
+//
+// Two names of one script each may still look alike; the key under which accounts
+// are unique takes care of that.
 func CheckName(name string, maxRunes int) error {
 	if !utf8.ValidString(name) {
 		return Errorf(CodeInvalid, "name is not valid UTF-8")
@@ -47,88 +50,72 @@ func CheckName(name string, maxRunes int) error {
 	if n := utf8.RuneCountInString(name); n < 1 || n > maxRunes {
 		return Errorf(CodeInvalid, "a name has 1 to %d characters, this one has %d", maxRunes, n)
 	}
-	if strings.TrimSpace(name) != name || strings.Contains(name, "  ") {
+	if strings.Trim(name, " ") != name || strings.Contains(name, "  ") {
 		return Errorf(CodeInvalid, "a name neither starts nor ends with a space, and has no two in a row")
 	}
-	marks, visible := 0, false
+	marks := maxMarks // a mark needs a character to stand on
 	for _, r := range name {
-		if unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) {
-			if marks++; marks > 2 {
-				return Errorf(CodeInvalid, "a name holds at most 2 combining marks in a row")
-			}
-			continue
-		}
-		marks = 0
-		if r != ' ' && !unicode.IsGraphic(r) || unicode.Is(unicode.Zs, r) && r != ' ' || isBlank(r) {
+		switch {
+		case r == ' ':
+			marks = maxMarks
+		case !isVisible(r):
 			return Errorf(CodeInvalid, "name holds the invisible character %U; remove it", r)
+		case !unicode.In(r, unicode.Mn, unicode.Me):
+			marks = 0
+		default:
+			if marks++; marks > maxMarks {
+				return Errorf(CodeInvalid, "a name holds at most %d combining marks in a row, and none alone", maxMarks)
+			}
 		}
-		visible = visible || r != ' '
-	}
-	if !visible {
-		return Errorf(CodeInvalid, "a name needs a visible character")
 	}
 	return checkScripts(name)
 }
 
-// isBlank knows the letters and symbols that Unicode calls graphic but fonts draw
-// as nothing.
-func isBlank(r rune) bool {
-	switch r {
-	case '\u115f', '\u1160', '\u17b4', '\u17b5', '\u2800', '\u3164', '\uffa0':
-		return true
-	}
-	return false
+const maxMarks = 2
+
+// isVisible reports whether fonts draw something for r. Unicode calls some letters,
+// marks and symbols graphic that are drawn as nothing.
+func isVisible(r rune) bool {
+	return unicode.IsGraphic(r) && r != '\u2800' && r != '\U0001d159' &&
+		!unicode.In(r, unicode.Zs, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // writtenTogether are the sets of scripts that one name may mix.
-var writtenTogether = []map[string]bool{
-	{"Latin": true, "Han": true, "Hiragana": true, "Katakana": true},
-	{"Latin": true, "Han": true, "Bopomofo": true},
-	{"Latin": true, "Han": true, "Hangul": true},
+var writtenTogether = [][]*unicode.RangeTable{
+	{unicode.Latin, unicode.Han, unicode.Hiragana, unicode.Katakana},
+	{unicode.Latin, unicode.Han, unicode.Bopomofo},
+	{unicode.Latin, unicode.Han, unicode.Hangul},
 }
 
 func checkScripts(name string) error {
-	scripts := map[string]bool{}
-	for _, r := range name {
-		if s := scriptOf(r); s != "" {
-			scripts[s] = true
+	// Digits, punctuation and marks belong to all scripts.
+	letters := strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Common, unicode.Inherited) {
+			return -1
 		}
-	}
-	if len(scripts) <= 1 {
+		return r
+	}, name)
+	first, _ := utf8.DecodeRuneInString(letters)
+	if onlyIn(letters, scriptOf(first)) {
 		return nil
 	}
-	for _, set := range writtenTogether {
-		if subset(scripts, set) {
+	for _, scripts := range writtenTogether {
+		if onlyIn(letters, scripts...) {
 			return nil
 		}
 	}
 	return Errorf(CodeInvalid, "name mixes letters of scripts that look alike; write it in one script")
 }
 
-func subset(a, b map[string]bool) bool {
-	for k := range a {
-		if !b[k] {
-			return false
-		}
-	}
-	return true
+func onlyIn(letters string, scripts ...*unicode.RangeTable) bool {
+	return !strings.ContainsFunc(letters, func(r rune) bool { return !unicode.In(r, scripts...) })
 }
 
-// scriptOf returns "" for what all scripts share (digits, punctuation, marks).
-func scriptOf(r rune) string {
-	if r < unicode.MaxASCII {
-		if unicode.IsLetter(r) {
-			return "Latin"
-		}
-		return ""
-	}
-	for name, table := range unicode.Scripts {
-		if unicode.Is(table, r) {
-			if name == "Common" || name == "Inherited" {
-				return ""
-			}
-			return name
+func scriptOf(r rune) *unicode.RangeTable {
+	for _, script := range unicode.Scripts { // no rune is in two of them
+		if unicode.Is(script, r) {
+			return script
 		}
 	}
-	return ""
+	return unicode.Common
 }
