@@ -76,7 +76,7 @@ func (s *MemoryStore) FailProject(err error) {
 }
 
 // Block makes every call from now on wait, until release is called or the call's
-// context ends. Blocking a blocked store replaces nothing: release both.
+// context ends. Blocking a blocked store again changes nothing: any release ends it.
 func (s *MemoryStore) Block() (release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
