@@ -20,8 +20,14 @@ type Record struct {
 	Payload []byte
 }
 
-// Event decodes the record.
-func (r Record) Event() (Event, error) { return DecodeEvent(r.Payload) }
+// Event decodes the record. It fails when the payload is of another position.
+func (r Record) Event() (Event, error) {
+	e, err := DecodeEvent(r.Payload)
+	if err == nil && (e.Room != r.Room || e.Seq != r.Seq) {
+		err = fmt.Errorf("decode event: the record %s:%d holds event %s:%d", r.Room, r.Seq, e.Room, e.Seq)
+	}
+	return e, err
+}
 
 // Kind returns the event's kind without decoding the rest.
 func (r Record) Kind() Kind {

@@ -197,9 +197,6 @@ func (s *MemoryStore) check(batch []domain.Record) ([]domain.Event, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e.Room != rec.Room || e.Seq != rec.Seq {
-			return nil, fmt.Errorf("record %s:%d holds event %s:%d", rec.Room, rec.Seq, e.Room, e.Seq)
-		}
 		old, n := s.events[rec.Room], uint64(len(s.events[rec.Room]))
 		head := n + uint64(len(added[rec.Room]))
 		switch {
