@@ -1,0 +1,99 @@
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"confab/domain"
+)
+
+// SessionLifetime is how long a session lasts after signing in, used or not.
+const SessionLifetime = 30 * 24 * time.Hour
+
+const maxUserAgentBytes = 256
+
+// open makes a session under a new token, always: a token from before the sign-in
+// is worth nothing after it.
+func (s *Service) open(ctx context.Context, u domain.User, userAgent string) (string, domain.Session, error) {
+	token := rand.Text() // 130 bits
+	now := s.cfg.Now()
+	session := domain.Session{
+		ID:        domain.NewID(),
+		TokenHash: tokenHash(token),
+		User:      u,
+		CreatedAt: domain.At(now),
+		ExpiresAt: domain.At(now.Add(SessionLifetime)),
+		UserAgent: cut(userAgent, maxUserAgentBytes),
+	}
+	if err := s.cfg.Store.CreateSession(ctx, session); err != nil {
+		return "", domain.Session{}, storeFailed(err)
+	}
+	return token, session, nil
+}
+
+func tokenHash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+func cut(s string, n int) string {
+	return strings.ToValidUTF8(s[:min(len(s), n)], "")
+}
+
+// Authenticate returns the session of a token. It may answer from a cache that is up
+// to 30 seconds old, but never for a session that Forget was called for.
+func (s *Service) Authenticate(ctx context.Context, token string) (domain.Session, error) {
+	if token == "" || len(token) > 128 {
+		return domain.Session{}, errSignIn()
+	}
+	hash := tokenHash(token)
+	if session, ok := s.cache.get(hash); ok {
+		return session, nil
+	}
+	before := s.cache.generation()
+	session, err := s.cfg.Store.SessionByToken(ctx, hash, s.cfg.Now())
+	if errors.Is(err, domain.ErrNotFound) {
+		return domain.Session{}, errSignIn()
+	}
+	if err != nil {
+		return domain.Session{}, storeFailed(err)
+	}
+	s.cache.put(hash, session, before)
+	return session, nil
+}
+
+func errSignIn() error {
+	return domain.Errorf(domain.CodeUnauthenticated, "there is no valid session; sign in again")
+}
+
+// Sessions lists the user's sessions, oldest first.
+func (s *Service) Sessions(ctx context.Context, user domain.UserID) ([]domain.Session, error) {
+	list, err := s.cfg.Store.Sessions(ctx, user, s.cfg.Now())
+	if err != nil {
+		return nil, storeFailed(err)
+	}
+	return list, nil
+}
+
+// End ends a session of the user: at once on this node, and on the others when
+// they hear of it or within 30 seconds.
+func (s *Service) End(ctx context.Context, user domain.UserID, id string) error {
+	err := s.cfg.Store.DeleteSession(ctx, user, id)
+	if errors.Is(err, domain.ErrNotFound) {
+		return domain.Errorf(domain.CodeNotFound, "you have no such session; it may have ended already")
+	}
+	if err != nil {
+		return storeFailed(err)
+	}
+	s.Forget(id)
+	s.cfg.Ended(ctx, id)
+	return nil
+}
+
+// Forget drops a session from the cache, because it ended elsewhere.
+func (s *Service) Forget(id string) { s.cache.drop(id) }
