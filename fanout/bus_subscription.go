@@ -1,0 +1,99 @@
+package fanout
+
+import (
+	"context"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// subscription hands one subscriber the messages of its queue, each when the one
+// before is acked; a nacked one comes again.
+type subscription struct {
+	bus   *Bus
+	topic string
+	queue *queue
+	out   chan *message.Message
+	live  bool // guarded by Bus.mu: Redis had confirmed it, so a lost connection is a gap
+}
+
+func newSubscription(b *Bus, topic string) *subscription {
+	return &subscription{
+		bus:   b,
+		topic: topic,
+		queue: newQueue(b.cfg.QueueMessages, b.cfg.QueueBytes),
+		out:   make(chan *message.Message),
+	}
+}
+
+// run ends with ctx or the bus.
+func (s *subscription) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer close(s.out)
+	defer s.bus.drop(s)
+	for {
+		e, ok := s.queue.pop()
+		if ok {
+			if !s.deliver(ctx, s.read(e)) {
+				return
+			}
+			continue
+		}
+		select {
+		case <-s.queue.filled:
+		case <-ctx.Done():
+			return
+		case <-s.bus.closing:
+			return
+		}
+	}
+}
+
+// read makes the message of an entry. Bytes that are none stand for something that
+// cannot be delivered: a gap.
+func (s *subscription) read(e entry) *message.Message {
+	if e.gap {
+		return gapMessage()
+	}
+	m, err := unmarshalMessage(e.payload)
+	if err != nil {
+		s.bus.metrics.gaps.WithLabelValues("malformed").Inc()
+		s.bus.log.Error("live bus brought bytes that are no message", "topic", s.topic, "error", err)
+		return gapMessage()
+	}
+	return m
+}
+
+// deliver returns when the message is acked, and false when the subscription ended.
+func (s *subscription) deliver(ctx context.Context, m *message.Message) bool {
+	for {
+		msgCtx, cancel := context.WithCancel(ctx)
+		m.SetContext(msgCtx)
+		acked, ok := s.offer(msgCtx, m)
+		cancel()
+		if acked || !ok {
+			return ok
+		}
+		m = m.Copy()
+	}
+}
+
+func (s *subscription) offer(ctx context.Context, m *message.Message) (acked, ok bool) {
+	select {
+	case s.out <- m:
+	case <-ctx.Done():
+		return false, false
+	case <-s.bus.closing:
+		return false, false
+	}
+	select {
+	case <-m.Acked():
+		return true, true
+	case <-m.Nacked():
+		return false, true
+	case <-ctx.Done():
+		return false, false
+	case <-s.bus.closing:
+		return false, false
+	}
+}
