@@ -1,0 +1,45 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"confab/domain"
+)
+
+// Head implements domain.Archive.
+func (s *Store) Head(ctx context.Context, room domain.RoomID) (uint64, error) {
+	return s.seq(ctx, "read head", selectHead, room)
+}
+
+// seq reads a seq, 0 if there is none.
+func (s *Store) seq(ctx context.Context, what, query string, room domain.RoomID) (uint64, error) {
+	seq, err := one(ctx, s, what, func(row scanner) (seq uint64, err error) {
+		return seq, row.Scan(&seq)
+	}, query, room)
+	if errors.Is(err, domain.ErrNotFound) {
+		return 0, nil
+	}
+	return seq, err
+}
+
+// Range implements domain.Archive.
+func (s *Store) Range(ctx context.Context, room domain.RoomID, after uint64, limit int) ([]domain.Record, error) {
+	return list(ctx, s, "read events", scanRecord(room), selectEvents, room, integer(after), max(limit, 0))
+}
+
+// FindKey implements domain.Archive.
+func (s *Store) FindKey(ctx context.Context, room domain.RoomID, user domain.UserID, key string) (domain.Record, error) {
+	return one(ctx, s, "find key", scanRecord(room), selectByKey, room, user, key)
+}
+
+func scanRecord(room domain.RoomID) func(scanner) (domain.Record, error) {
+	return func(row scanner) (domain.Record, error) {
+		rec := domain.Record{Room: room}
+		return rec, row.Scan(&rec.Seq, &rec.Payload)
+	}
+}
+
+// integer returns a seq as SQLite holds it. No room gets near the largest.
+func integer(seq uint64) int64 { return int64(min(seq, math.MaxInt64)) }

@@ -1,0 +1,163 @@
+package sqlite
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"confab/domain"
+	"confab/domain/domaintest"
+)
+
+func open(t *testing.T, path string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func TestStore(t *testing.T) {
+	paths := map[domain.Store]string{}
+	domaintest.TestStore(t, func(t *testing.T) domain.Store {
+		path := filepath.Join(t.TempDir(), "history.db")
+		s := open(t, path)
+		paths[s] = path
+		return s
+	}, domaintest.WithReopen(func(t *testing.T, s domain.Store) domain.Store {
+		require.NoError(t, s.Close())
+		return open(t, paths[s])
+	}))
+}
+
+func TestOpen_filesAreForTheUserOnly(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a?b #%20é", "data")
+	s := open(t, filepath.Join(dir, "history.db"))
+	require.NoError(t, s.Project(t.Context(), domaintest.NewHistory("room", domain.Public).Records(1, 0)))
+
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name())
+		info, err := f.Info()
+		require.NoError(t, err)
+		require.Equal(t, fs.FileMode(0o600), info.Mode().Perm(), f.Name())
+	}
+	require.Equal(t, []string{"history.db", "history.db-shm", "history.db-wal", "history.db.lock"}, names)
+}
+
+func TestOpen_twiceIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.db")
+	first := open(t, path)
+	_, err := Open(t.Context(), path)
+	require.ErrorContains(t, err, "one Confab at a time")
+	require.NoError(t, first.Close())
+	open(t, path)
+}
+
+func TestOpen_aNewerSchemaIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.db")
+	s := open(t, path)
+	_, err := s.writer.exec("PRAGMA user_version = 99")
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	_, err = Open(t.Context(), path)
+	require.ErrorContains(t, err, "newer Confab")
+}
+
+func TestOpen_notADatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.db")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("no database ", 500)), 0o600))
+	_, err := Open(t.Context(), path)
+	require.ErrorContains(t, err, path)
+}
+
+func TestClose_ends(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "history.db"))
+	require.NoError(t, s.Close())
+	require.Error(t, s.Ping(t.Context()))
+	require.Error(t, s.Project(t.Context(), domaintest.NewHistory("room", domain.Public).Records(1, 0)))
+	require.NoError(t, s.Close(), "closing again is fine")
+}
+
+// TestQueries_useIndexes asks SQLite how it would run every constant of queries.go.
+func TestQueries_useIndexes(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "history.db"))
+	queries := constants(t, "queries.go")
+	require.Greater(t, len(queries), 20)
+	for name, query := range queries {
+		t.Run(name, func(t *testing.T) {
+			var plan []string
+			args := make([]any, strings.Count(query, "?"))
+			if strings.Contains(query, "?1") {
+				args = args[:3]
+			}
+			rows, err := s.reader.Query("EXPLAIN QUERY PLAN "+query, args...)
+			require.NoError(t, err)
+			defer rows.Close()
+			for rows.Next() {
+				var id, parent, unused int
+				var step string
+				require.NoError(t, rows.Scan(&id, &parent, &unused, &step))
+				plan = append(plan, step)
+				if strings.HasPrefix(step, "SCAN") || strings.Contains(step, "TEMP B-TREE") || strings.Contains(step, "AUTOMATIC") {
+					t.Errorf("not answered by an index: %s", step)
+				}
+			}
+			require.NoError(t, rows.Err())
+			if strings.HasPrefix(query, "SELECT") {
+				require.NotEmpty(t, plan)
+			}
+			t.Log(strings.Join(plan, "; "))
+		})
+	}
+}
+
+func constants(t *testing.T, file string) map[string]string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	require.NoError(t, err)
+	found := map[string]string{}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok {
+			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			require.NoError(t, err)
+			found[spec.Names[0].Name] = value
+		}
+		return true
+	})
+	return found
+}
+
+func TestProject_aBigBatchOfManyRooms(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.db")
+	s := open(t, path)
+	var batch []domain.Record
+	var last *domaintest.History
+	for i := range 100 {
+		last = domaintest.NewHistory(fmt.Sprint("room ", i), domain.Public).Posts(24)
+		batch = append(batch, last.Records(1, 0)...)
+	}
+	require.NoError(t, s.Project(t.Context(), batch))
+	require.NoError(t, s.Project(t.Context(), batch))
+	require.NoError(t, s.Rebuild(t.Context()), "a rebuild of more than one page")
+	got, err := s.Messages(t.Context(), last.Room, domain.Page{Forward: true, Limit: 100})
+	require.NoError(t, err)
+	require.Equal(t, last.Messages(), got)
+	rooms, err := s.Rooms(t.Context(), "", "", 1000)
+	require.NoError(t, err)
+	require.Len(t, rooms, 100)
+}
