@@ -139,3 +139,35 @@ type Store interface {
 	Ping(ctx context.Context) error
 	Close() error
 }
+
+// Cursor says where a subscription begins: after a seq, or, if Live, at the head.
+type Cursor struct {
+	After uint64
+	Live  bool
+}
+
+// Subscription is one sink's place in a room.
+type Subscription interface {
+	// Close ends it. After its return no method of the sink is called any more.
+	// Closing it again does nothing. It must not be called from a method of the sink.
+	Close()
+}
+
+// Sink receives a subscription: Subscribed first, then Events, CaughtUp once (of a
+// cursor that is not Live), Events. Calls come one at a time. Only Flushed may block.
+type Sink interface {
+	// Subscribed tells the newest seq at the start.
+	Subscribed(head uint64)
+	// Events hands over n whole encoded frames, joined; the last one's seq is last. An
+	// error means that the connection is closed or over its backlog: the subscription is
+	// over. The bytes are shared by all sinks and must not be changed.
+	Events(frames []byte, n int, last uint64) error
+	// Flushed blocks until the backlog is small: the flow control of catching up.
+	Flushed(ctx context.Context) error
+	// CaughtUp tells that everything up to the head of this moment was handed over.
+	CaughtUp(seq uint64)
+	// Reset tells that the cursor is beyond the room's history. The subscription is over.
+	Reset(head uint64)
+	// Ended tells that the hub ended the subscription, and why.
+	Ended(err error)
+}
