@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/redis/go-redis/v9"
+
+	"confab/domain"
+	"confab/fanout"
+	"confab/ingest/embedredis"
+	"confab/projector/mongodb"
+	"confab/projector/sqlite"
+	"confab/web"
+)
+
+// backends are what the roles work on, and the pieces that the roles share.
+type backends struct {
+	cfg        Config
+	log        *slog.Logger
+	registry   *prometheus.Registry
+	partitions int
+	redis      redisClients
+	store      domain.Store
+	bus        *fanout.Bus
+	stream     *fanout.Stream
+	gate       *gate // with an embedded Redis only
+	closers    []func() error
+}
+
+// openBackends returns when Redis and the store answer. Meanwhile it tells say what
+// it waits for.
+func openBackends(ctx context.Context, cfg Config, say func(component, reason string), log *slog.Logger) (*backends, error) {
+	b := &backends{cfg: cfg, log: log, registry: prometheus.NewRegistry(), partitions: cfg.Partitions}
+	b.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := b.open(ctx, say); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	b.bus = fanout.NewBus(b.redis.live, fanout.BusConfig{Logger: log, Registerer: b.registry})
+	b.onClose(b.bus.Close)
+	b.stream = fanout.NewStream(b.redis.write, b.partitions)
+	if cfg.embeddedRedis() {
+		b.gate = newGate(b.bus, b.partitions)
+	}
+	return b, nil
+}
+
+func (b *backends) open(ctx context.Context, say func(component, reason string)) error {
+	options, err := b.redisOptions()
+	if err != nil {
+		return err
+	}
+	b.redis = newRedisClients(options, b.partitions)
+	b.onClose(b.redis.Close)
+	err = b.await(ctx, say, "redis", func() error { return checkRedis(ctx, b.redis.write, b.partitions) })
+	if err != nil {
+		return err
+	}
+	for _, weak := range weakSettings(ctx, b.redis.write) {
+		b.log.Warn(weak)
+	}
+	if err := b.await(ctx, say, "store", func() (err error) { b.store, err = b.openStore(ctx); return err }); err != nil {
+		return err
+	}
+	b.onClose(b.store.Close)
+	return nil
+}
+
+func (b *backends) redisOptions() (redis.Options, error) {
+	if !b.cfg.embeddedRedis() {
+		return redisOptions(b.cfg.RedisURL)
+	}
+	b.partitions = 1 // there is one process to share the work among
+	server, err := embedredis.Start()
+	if err != nil {
+		return redis.Options{}, err
+	}
+	b.onClose(server.Close)
+	return *server.Options(), nil
+}
+
+func (b *backends) openStore(ctx context.Context) (domain.Store, error) {
+	if b.cfg.MongoURI != "" {
+		return mongodb.Open(ctx, string(b.cfg.MongoURI))
+	}
+	store, err := sqlite.Open(ctx, filepath.Join(b.cfg.Data, "confab.db"))
+	if err != nil {
+		return nil, permanent{err} // a file does not become better by waiting
+	}
+	return store, nil
+}
+
+// await calls f with growing pauses until it succeeds, fails for good, or ctx ends.
+func (b *backends) await(ctx context.Context, say func(component, reason string), component string, f func() error) error {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		if _, ok := errors.AsType[permanent](err); ok {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		say(component, "it does not answer yet")
+		b.log.Warn("waiting for "+component, "err", err, "retry_in", pause.String())
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (b *backends) onClose(f func() error) { b.closers = append(b.closers, f) }
+
+// Close releases everything, in the reverse order of opening.
+func (b *backends) Close() error {
+	var errs []error
+	for i := len(b.closers) - 1; i >= 0; i-- {
+		errs = append(errs, b.closers[i]())
+	}
+	b.closers = nil
+	return errors.Join(errs...)
+}
+
+// problems says why the process cannot serve at the moment.
+func (b *backends) problems(ctx context.Context) []web.ReadyProblem {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var problems []web.ReadyProblem
+	for _, backend := range []struct {
+		name string
+		ping func() error
+	}{
+		{"redis", func() error { return b.redis.write.Ping(ctx).Err() }},
+		{"store", func() error { return b.store.Ping(ctx) }},
+	} {
+		if err := backend.ping(); err != nil {
+			b.log.Warn("not ready", "component", backend.name, "err", err)
+			problems = append(problems, web.ReadyProblem{Component: backend.name, Reason: "it does not answer"})
+		}
+	}
+	return problems
+}
+
+func (b *backends) metrics() http.Handler {
+	return promhttp.HandlerFor(b.registry, promhttp.HandlerOpts{})
+}
+
+type rebuildCmd struct{}
+
+// Run makes the views again from the archive.
+func (rebuildCmd) Run(ctx context.Context, cfg Config, log *slog.Logger) error {
+	say := func(component, reason string) { log.Info("waiting", "component", component, "reason", reason) }
+	b, err := openBackends(ctx, cfg, say, log)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	start := time.Now()
+	if err := b.rebuild(ctx); err != nil {
+		return fmt.Errorf("rebuild: %w", err)
+	}
+	log.Info("rebuilt", "took", time.Since(start).String())
+	return nil
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// redisClients are three clients of one Redis, because they fail differently.
+type redisClients struct {
+	// write never retries by itself: a command that timed out may have been carried
+	// out, and only the caller knows how to ask again without doing it twice.
+	write *redis.Client
+	// blocking is for commands that wait on the server. Each holds a connection
+	// meanwhile, so it has a pool of its own.
+	blocking *redis.Client
+	// live is for Pub/Sub.
+	live *redis.Client
+}
+
+// newRedisClients does no I/O: connections are made when they are needed.
+func newRedisClients(base redis.Options, partitions int) redisClients {
+	base.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	base.DisableIdentity = true
+	base.DialTimeout = 2 * time.Second
+	base.PoolTimeout = 2 * time.Second
+	base.ContextTimeoutEnabled = true
+	base.MaxRetries = -1
+	base.ReadTimeout, base.WriteTimeout = 3*time.Second, 3*time.Second
+
+	write, blocking, live := base, base, base
+	write.PoolSize = 10 * runtime.GOMAXPROCS(0)
+	blocking.PoolSize = partitions + 4
+	blocking.ReadTimeout = 5 * time.Second
+	live.Protocol = 2
+	return redisClients{write: redis.NewClient(&write), blocking: redis.NewClient(&blocking), live: redis.NewClient(&live)}
+}
+
+func (c redisClients) Close() error {
+	return errors.Join(c.live.Close(), c.blocking.Close(), c.write.Close())
+}
+
+// redisOptions reads a redis:// or rediss:// URL.
+func redisOptions(url Secret) (redis.Options, error) {
+	opts, err := redis.ParseURL(string(url))
+	if err != nil {
+		return redis.Options{}, fmt.Errorf("redis-url: %w", err)
+	}
+	if opts.TLSConfig != nil {
+		opts.TLSConfig.MinVersion = tls.VersionTLS12
+	}
+	return *opts, nil
+}
+
+// permanent is an error that waiting does not mend.
+type permanent struct{ error }
+
+func (p permanent) Unwrap() error { return p.error }
+
+const partitionsKey = "confab:partitions"
+
+// checkRedis refuses a Redis that is too old or that was set up with another number
+// of partitions, in which rooms would be looked for in the wrong place. The number
+// is stored at the first start.
+func checkRedis(ctx context.Context, c *redis.Client, partitions int) error {
+	if err := c.SetNX(ctx, partitionsKey, partitions, 0).Err(); err != nil {
+		return fmt.Errorf("store the number of partitions: %w", err)
+	}
+	stored, err := c.Get(ctx, partitionsKey).Int()
+	if err != nil {
+		return fmt.Errorf("read the number of partitions: %w", err)
+	}
+	if stored != partitions {
+		return permanent{fmt.Errorf("partitions: this Redis was set up with %d, not %d; start with CONFAB_PARTITIONS=%d", stored, partitions, stored)}
+	}
+	return checkRedisVersion(ctx, c)
+}
+
+// checkRedisVersion wants 7, which lets XADD choose the last part of an id. The
+// embedded Redis does not tell its version, and can.
+func checkRedisVersion(ctx context.Context, c *redis.Client) error {
+	info, err := c.Info(ctx, "server").Result()
+	if err != nil {
+		return nil //nolint:nilerr // an ACL may forbid INFO; then the first XADD tells
+	}
+	_, rest, _ := strings.Cut(info, "redis_version:")
+	version, _, _ := strings.Cut(rest, "\r\n")
+	major, _, _ := strings.Cut(version, ".")
+	if n, err := strconv.Atoi(major); err == nil && n < 7 {
+		return permanent{fmt.Errorf("redis %s is too old; 7 or later is needed", version)}
+	}
+	return nil
+}
+
+// weakSettings says what in Redis's settings is too weak for the promise that an
+// acked event is never lost. A Redis that does not tell its settings passes.
+func weakSettings(ctx context.Context, c *redis.Client) []string {
+	var weak []string
+	for name, want := range map[string]string{"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"} {
+		got, err := c.ConfigGet(ctx, name).Result()
+		if err == nil && got[name] != "" && got[name] != want {
+			weak = append(weak, fmt.Sprintf("redis has %q set to %q; acked events may be lost unless it is %q", name, got[name], want))
+		}
+	}
+	slices.Sort(weak)
+	return weak
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"confab/domain"
+	"confab/fanout"
+	"confab/ingest"
+	"confab/projector"
+	"confab/web"
+	"confab/web/frames"
+)
+
+// startProjector starts the projector role. It returns what stops it.
+func (b *backends) startProjector(parts launcher) (stop func(), err error) {
+	cfg := projector.Config{
+		Redis:      b.redis.write,
+		Blocking:   b.redis.blocking,
+		Store:      b.store,
+		Stream:     b.stream,
+		Partitions: b.partitions,
+		HotWindow:  b.cfg.HotWindow,
+		Logger:     b.log,
+		Registerer: b.registry,
+	}
+	if b.gate != nil {
+		cfg.Committed = b.gate.committed
+	}
+	p, err := projector.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return parts.start("projector", p.Run), nil
+}
+
+// rebuild makes the views again while no projector writes.
+func (b *backends) rebuild(ctx context.Context) error {
+	return projector.Rebuild(ctx, projector.RebuildConfig{Redis: b.redis.write, Store: b.store, Partitions: b.partitions})
+}
+
+// node is the running node role.
+type node struct {
+	web   *web.Server
+	drain func() // sends the clients elsewhere
+	stop  func() // after it, nothing of the role runs
+}
+
+// startNode starts the node role.
+func (b *backends) startNode(parts launcher) (*node, error) {
+	// The embedded Redis shows events that a crash may still take back, so there the
+	// archive alone says what has happened.
+	readable := domain.Stream(b.stream)
+	if b.gate != nil {
+		readable = nil
+	}
+	timeline := fanout.NewTimeline(readable, b.store)
+
+	publisher, err := ingest.NewPublisher(b.redis.write, ingest.PublisherConfig{
+		Live: b.gate == nil, Logger: b.log, Registerer: b.registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	cfg := ingest.Config{
+		Publisher:  publisher,
+		Redis:      b.redis.write,
+		Stream:     b.stream,
+		Archive:    b.store,
+		Views:      b.store,
+		Partitions: b.partitions,
+		Projected:  polled{b.store},
+		HotWindow:  b.cfg.HotWindow,
+		Limits:     b.cfg.Limits == "on",
+		Logger:     b.log,
+		Registerer: b.registry,
+	}
+	if b.gate != nil {
+		cfg.Durable, cfg.Projected = b.gate, nil
+	}
+	commands, err := ingest.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	hub := fanout.NewHub(fanout.HubConfig{
+		Subscriber: b.bus,
+		Timeline:   timeline,
+		Access:     commands,
+		Topic:      func(room domain.RoomID) string { return domain.PartitionOf(room, b.partitions).Live(room) },
+		Encode:     frames.Event,
+		Logger:     b.log,
+		Registerer: b.registry,
+	})
+	server, err := web.New(web.Config{
+		Commands:       commands,
+		Timeline:       timeline,
+		Views:          b.store,
+		Accounts:       b.store,
+		Hub:            hub,
+		Control:        b.bus,
+		Origins:        b.cfg.Origins,
+		TrustedProxies: b.trustedProxies(),
+		Guests:         b.cfg.guests(),
+		Limits:         b.cfg.Limits == "on",
+		Node:           b.cfg.Node,
+		PingInterval:   b.cfg.Ping,
+		Logger:         b.log,
+		Registry:       b.registry,
+		Ready:          b.problems,
+	})
+	if err != nil {
+		return nil, err
+	}
+	stopHub := parts.start("hub", hub.Run)
+	stopWeb := parts.start("web", server.Run)
+	return &node{
+		web: server,
+		drain: func() {
+			ctx, cancel := context.WithTimeout(context.Background(), b.cfg.Drain)
+			defer cancel()
+			if err := server.Drain(ctx); err != nil {
+				b.log.Warn("some clients did not leave in time", "err", err)
+			}
+		},
+		stop: func() {
+			stopWeb()
+			stopHub()
+			if err := publisher.Close(); err != nil {
+				b.log.Warn("close publisher", "err", err)
+			}
+		},
+	}, nil
+}
+
+func (b *backends) trustedProxies() []netip.Prefix {
+	var nets []netip.Prefix
+	for _, p := range b.cfg.TrustedProxies {
+		nets = append(nets, netip.MustParsePrefix(p)) // Validate has parsed it
+	}
+	return nets
+}
+
+// polled waits for the views by looking: the projector is another process.
+type polled struct{ views domain.Views }
+
+// Await implements ingest.Awaiter.
+func (p polled) Await(ctx context.Context, room domain.RoomID, seq uint64) error {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		applied, err := p.views.Applied(ctx, room)
+		if err != nil {
+			return fmt.Errorf("look how far the views are: %w", err)
+		}
+		if applied >= seq {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
