@@ -12,6 +12,7 @@ import (
 // WebSocket close codes of the wire contract.
 const (
 	closeGoingAway    = 1001
+	closeAbnormal     = 1006 // never sent: the line was cut
 	closeRestart      = 1012
 	closeSessionEnded = 4001
 	closeForbidden    = 4003

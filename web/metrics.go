@@ -1,6 +1,8 @@
 package web
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -10,7 +12,18 @@ type metrics struct {
 	requests *prometheus.HistogramVec
 	panics   prometheus.Counter
 	limited  *prometheus.CounterVec
+
+	connections prometheus.Gauge
+	frames      *prometheus.CounterVec
+	delivered   prometheus.Counter
+	closes      *prometheus.CounterVec
 }
+
+// frame counts a frame of a client.
+func (m *metrics) frame(kind string) { m.frames.WithLabelValues(kind).Inc() }
+
+// closed counts a WebSocket that the server ended.
+func (m *metrics) closed(code int) { m.closes.WithLabelValues(strconv.Itoa(code)).Inc() }
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	f := promauto.With(r)
@@ -28,5 +41,21 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "confab_web_rate_limited_total",
 			Help: "Requests refused by the limits per client address and account.",
 		}, []string{"what"}),
+		connections: f.NewGauge(prometheus.GaugeOpts{
+			Name: "confab_web_connections",
+			Help: "Open WebSockets.",
+		}),
+		frames: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "confab_web_client_frames_total",
+			Help: "WebSocket frames from clients, by type; invalid, binary and too_large are those that were refused.",
+		}, []string{"type"}),
+		delivered: f.NewCounter(prometheus.CounterOpts{
+			Name: "confab_web_delivered_events_total",
+			Help: "Events handed to WebSockets: one for each receiver.",
+		}),
+		closes: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "confab_web_closes_total",
+			Help: "WebSockets that the server ended, by close code; 1006 is a client that answered no pings.",
+		}, []string{"code"}),
 	}
 }

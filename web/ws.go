@@ -1,23 +1,129 @@
 package web
 
 import (
-	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"confab/domain"
 )
 
-// STUB, to be replaced by the WebSocket's author. Of use: s.authenticate(r) (caller:
-// Session incl. ExpiresAt, token to re-check with s.accounts.Authenticate), s.origins.allows(r),
-// s.fail(w, r, err), s.shown(ctx, err), closeCodeOf(code), s.draining, metrics.go.
-type sockets struct{}
+// serveWS turns a request into a connection. Who it is and from which page it comes
+// is decided before the upgrade, so that nothing is held for strangers.
+func (s *Server) serveWS(w http.ResponseWriter, r *http.Request) {
+	if s.draining.Load() {
+		s.fail(w, r, domain.Unavailable("this node is stopping and", errors.New("draining")))
+		return
+	}
+	if !s.origins.allows(r) {
+		s.fail(w, r, domain.Errorf(domain.CodeForbidden, "a page of this origin may not connect; the operator can allow it with CONFAB_ORIGINS. A program sends no Origin and Authorization: Bearer <token>"))
+		return
+	}
+	takeTokenOfProtocol(r)
+	who, err := s.authenticate(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	upgrader := websocket.Upgrader{
+		HandshakeTimeout: 5 * time.Second,
+		ReadBufferSize:   readBuffer,
+		WriteBufferPool:  &s.sockets.buffers,
+		Subprotocols:     []string{subprotocol},
+		CheckOrigin:      func(*http.Request) bool { return true }, // done above, and more strictly
+		Error: func(w http.ResponseWriter, r *http.Request, status int, reason error) {
+			s.writeProblem(w, r, problem{Status: status, Code: domain.CodeInvalid, Detail: reason.Error()}, 0)
+		},
+	}
+	ws, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // the client was told
+	}
+	// The handler returns, which gives back net/http's buffers and goroutine stack; the
+	// connection has one small goroutine of its own. It has its own context too: the
+	// request's ends with the handler.
+	c := newConn(s, ws, who.Session, requestID(r.Context()))
+	s.sockets.start(c)
+}
 
-func newSockets(Config) *sockets { return &sockets{} }
+// The subprotocol is optional. A page that has a token instead of the cookie, because
+// another tab of the browser is signed in as somebody else, offers it together with a
+// second one that carries the token: pages can add nothing else to an upgrade, and an
+// URL would end in logs.
+const (
+	subprotocol      = "confab.v1"
+	bearerOfProtocol = "confab.bearer."
+)
+
+func takeTokenOfProtocol(r *http.Request) {
+	for _, p := range websocket.Subprotocols(r) {
+		if token, ok := strings.CutPrefix(p, bearerOfProtocol); ok && r.Header.Get("Authorization") == "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+	}
+}
+
+// sockets are the open connections of this node.
+type sockets struct {
+	// buffers are gorilla's for writing. Nothing is written through them (see backlog),
+	// but without a pool every connection would hold one.
+	buffers sync.Pool
+
+	mu       sync.Mutex
+	open     map[*conn]struct{}
+	draining bool
+	running  sync.WaitGroup
+}
+
+func newSockets(Config) *sockets { return &sockets{open: map[*conn]struct{}{}} }
+
+// start runs the connection in a goroutine of its own.
+func (k *sockets) start(c *conn) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.open[c] = struct{}{}
+	if k.draining {
+		c.goodbye(spread(0))
+	}
+	k.running.Go(func() {
+		defer k.remove(c)
+		c.run()
+	})
+}
+
+func (k *sockets) remove(c *conn) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.open, c)
+}
+
+// list returns the connections that are open now.
+func (k *sockets) list() []*conn {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	all := make([]*conn, 0, len(k.open))
+	for c := range k.open {
+		all = append(all, c)
+	}
+	return all
+}
 
 // endSession closes the session's connections with 4001. It does not block.
-func (*sockets) endSession(string) {}
+func (k *sockets) endSession(id string) {
+	for _, c := range k.list() {
+		if c.session.ID == id {
+			c.end(closeSessionEnded, "the session has ended")
+		}
+	}
+}
 
-// drain tells all goodbye, closes them, and returns when they are closed or ctx ends.
-func (*sockets) drain(context.Context) error { return nil }
-
-func (s *Server) serveWS(w http.ResponseWriter, r *http.Request) { s.notFound(w, r) }
-
-func (s *Server) page() http.Handler { return http.HandlerFunc(s.notFound) }
+// crashed turns a panic of a connection into a log entry: nobody else may suffer.
+func (s *Server) crashed(v any, stack []byte) error {
+	s.metrics.panics.Inc()
+	return fmt.Errorf("panic: %v\n%s", v, stack)
+}

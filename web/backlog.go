@@ -1,0 +1,245 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// What one connection may cost.
+const (
+	backlogLimit = 1 << 20 // bytes that wait for a slow reader; then it is closed with 4008
+	backlogSmall = 64 << 10
+	writeChunk   = 64 << 10
+	writeTime    = 10 * time.Second // for one chunk: who reads less than 6.4 KB/s is cut off
+	lingerTime   = 10 * time.Second // for what still waits when the connection ends
+)
+
+var (
+	errSlow   = errors.New("the reader is too slow: its backlog is full")
+	errClosed = errors.New("the connection is closed")
+)
+
+// backlog is the sending side of a connection. Whoever has something to send calls
+// send, which never blocks: it writes what the socket takes at once, and keeps the
+// rest, up to a limit, for a goroutine that lives only as long as something waits.
+//
+// It writes whole WebSocket frames, several in one call if they are there, straight
+// to the net.Conn, beside gorilla's websocket.Conn, which is left with reading and
+// writes nothing but the close frame of a client that broke the protocol. That is
+// safe, since one call of net.Conn.Write is atomic towards others, and it lets all
+// receivers of a room share the same bytes.
+type backlog struct {
+	conn net.Conn
+	now  *nowWriter // nil: the connection cannot write without blocking
+
+	mu       sync.Mutex
+	waiting  []byte // accepted, and not yet taken by the drainer
+	pending  int    // bytes accepted and not yet written, the drainer's included
+	draining bool
+	closed   error         // why nothing is accepted any more
+	closeBy  time.Time     // set with closed: when what waits is given up
+	small    chan struct{} // closed when pending becomes small; nil: nobody waits for it
+	lastData time.Time     // when a text frame was last accepted
+
+	drainer sync.WaitGroup
+}
+
+func newBacklog(conn net.Conn) *backlog {
+	return &backlog{conn: conn, now: newNowWriter(conn), lastData: time.Now()}
+}
+
+// data sends whole text frames. It returns errSlow once the limit is passed. What
+// comes while nothing waits is accepted at any length.
+func (b *backlog) data(frames []byte) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lastData = time.Now()
+	return b.accept(frames)
+}
+
+// control sends a whole control frame, which does not count as data.
+func (b *backlog) control(frame []byte) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.accept(frame)
+}
+
+func (b *backlog) accept(frames []byte) error {
+	if b.closed != nil {
+		return b.closed
+	}
+	if b.pending > 0 && b.pending+len(frames) > backlogLimit {
+		b.closed, b.closeBy = errSlow, time.Now().Add(lingerTime)
+		return errSlow
+	}
+	return b.write(frames)
+}
+
+// finish sends a last frame, whatever the limit, and accepts nothing afterwards. What
+// waits is still written, for lingerTime at most.
+func (b *backlog) finish(last []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed == nil || b.closed == errSlow {
+		b.closed, b.closeBy = errClosed, time.Now().Add(lingerTime)
+		_ = b.write(last) // it fails when the client is gone: there is nobody to tell
+	}
+}
+
+// wait returns when nothing waits any more, or when it was given up.
+func (b *backlog) wait() { b.drainer.Wait() }
+
+// write is called with mu held.
+func (b *backlog) write(frames []byte) error {
+	if !b.draining && b.now != nil {
+		n, err := b.now.write(frames)
+		if err != nil {
+			return b.fail(err)
+		}
+		frames = frames[n:]
+	}
+	if len(frames) == 0 {
+		return nil
+	}
+	b.waiting = append(b.waiting, frames...) // a copy: the caller may use its bytes again
+	b.pending += len(frames)
+	if !b.draining {
+		b.draining = true
+		b.drainer.Go(b.drain)
+	}
+	return nil
+}
+
+// fail ends the connection after a failed write. It is called with mu held.
+func (b *backlog) fail(err error) error {
+	b.closed = errors.Join(errClosed, err)
+	b.waiting, b.pending = nil, 0
+	b.signal()
+	b.conn.Close() // the reader notices
+	return b.closed
+}
+
+// drain writes what waits until nothing does.
+func (b *backlog) drain() {
+	var out []byte
+	for {
+		b.mu.Lock()
+		out, b.waiting = b.waiting, out[:0]
+		if len(out) == 0 {
+			b.draining, b.waiting = false, nil
+			_ = b.conn.SetWriteDeadline(time.Time{}) // it would refuse the direct writes
+			b.mu.Unlock()
+			return
+		}
+		b.mu.Unlock()
+		for rest := out; len(rest) > 0; {
+			chunk := rest[:min(len(rest), writeChunk)]
+			_ = b.conn.SetWriteDeadline(b.deadline())
+			n, err := b.conn.Write(chunk)
+			if !b.written(n, err) {
+				return
+			}
+			rest = rest[n:]
+		}
+	}
+}
+
+func (b *backlog) deadline() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	d := time.Now().Add(writeTime)
+	if b.closed != nil && b.closeBy.Before(d) {
+		return b.closeBy
+	}
+	return d
+}
+
+// written counts what the drainer has written, and reports whether it goes on.
+func (b *backlog) written(n int, err error) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil {
+		b.draining = false
+		_ = b.fail(err)
+		return false
+	}
+	b.pending -= n
+	if b.pending <= backlogSmall {
+		b.signal()
+	}
+	return true
+}
+
+// signal is called with mu held.
+func (b *backlog) signal() {
+	if b.small != nil {
+		close(b.small)
+		b.small = nil
+	}
+}
+
+// flushed blocks until little waits. It fails once the connection accepts nothing more.
+func (b *backlog) flushed(ctx context.Context) error {
+	for {
+		b.mu.Lock()
+		if b.closed != nil || b.pending <= backlogSmall {
+			defer b.mu.Unlock()
+			return b.closed
+		}
+		if b.small == nil {
+			b.small = make(chan struct{})
+		}
+		small := b.small
+		b.mu.Unlock()
+		select {
+		case <-small:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// idle returns whether nothing waits, and when data was last accepted.
+func (b *backlog) idle() (bool, time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pending == 0, b.lastData
+}
+
+// nowWriter writes to a socket as much as it takes without blocking.
+type nowWriter struct {
+	raw syscall.RawConn
+	try func(fd uintptr) bool
+
+	p   []byte
+	n   int
+	err error
+}
+
+func newNowWriter(conn net.Conn) *nowWriter {
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	w := &nowWriter{raw: raw}
+	w.try = func(fd uintptr) bool { // made once: a closure per write would be an allocation per receiver
+		w.n, w.err = writeNow(fd, w.p)
+		return true // never wait for the socket
+	}
+	return w
+}
+
+func (w *nowWriter) write(p []byte) (int, error) {
+	w.p, w.n, w.err = p, 0, nil
+	err := w.raw.Write(w.try)
+	w.p = nil
+	return w.n, errors.Join(err, w.err)
+}

@@ -1,0 +1,262 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"confab/domain"
+	"confab/web/frames"
+)
+
+// What a client may send and hold.
+const (
+	maxFrame         = 64 << 10 // bytes of a client frame; a body, however escaped, fits
+	maxDiscard       = 1 << 20  // bytes of a longer one that are read over before it is a violation
+	maxSubscriptions = 256      // rooms that one connection follows at a time
+	readBuffer       = 512      // bytes; frames of clients are short, longer ones take more reads
+	commandTime      = 10 * time.Second
+	closeWait        = 5 * time.Second // for the client's end of the closing handshake
+)
+
+// conn is one WebSocket connection. Its goroutine reads frames and handles one after
+// the other, so that what one client sends keeps its order and the client's own speed
+// is the only one that it can wear out. Everything is sent through the backlog, by
+// this goroutine, the hub's and the timer's.
+type conn struct {
+	s       *Server
+	ws      *websocket.Conn
+	net     net.Conn
+	out     *backlog
+	session domain.Session
+	log     *slog.Logger
+
+	unanswered atomic.Int32 // pings since the client was last heard
+	pulse      pulse
+
+	mu      sync.Mutex
+	subs    map[domain.RoomID]*subscription
+	closing []byte // the close frame, once the connection is to end
+}
+
+func newConn(s *Server, ws *websocket.Conn, session domain.Session, name string) *conn {
+	c := &conn{
+		s: s, ws: ws, net: ws.NetConn(), session: session,
+		out:  newBacklog(ws.NetConn()),
+		log:  s.log.With(slog.String("conn", name), slog.String("user", string(session.User.ID))),
+		subs: map[domain.RoomID]*subscription{},
+	}
+	ws.SetPingHandler(func(payload string) error {
+		c.sent(c.out.control(frames.Pong(payload)))
+		return nil
+	})
+	ws.SetPongHandler(func(string) error { return nil })       // that it was heard is counted in read
+	ws.SetCloseHandler(func(int, string) error { return nil }) // answered in close
+	c.send(frames.Welcome{
+		User: session.User, Node: s.cfg.Node,
+		PingMS: s.cfg.PingInterval.Milliseconds(), MaxBody: domain.MaxBodyBytes,
+	})
+	return c
+}
+
+// run serves the connection until it ends, for whatever reason, and has let go of
+// everything when it returns.
+func (c *conn) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c.s.metrics.connections.Inc()
+	defer c.s.metrics.connections.Dec()
+	c.startPulse(ctx)
+
+	err := c.serve(ctx)
+
+	c.stopPulse(cancel)
+	for _, sub := range c.subscriptions() {
+		c.drop(sub)
+	}
+	c.close(err)
+}
+
+// serve reads until there is nothing more to read. A panic ends this connection only.
+func (c *conn) serve(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = c.s.crashed(v, debug.Stack())
+			c.end(closeCodeOf(c.s.shown(ctx, err).Code), "internal error")
+		}
+	}()
+	for {
+		kind, msg, err := c.read()
+		switch {
+		case errors.Is(err, errTooLarge):
+			c.s.metrics.frame("too_large")
+			c.refuse(ctx, frames.FindID(msg), domain.Errorf(domain.CodeTooLarge, "a frame has at most %d bytes", maxFrame))
+		case err != nil:
+			return err
+		case kind != websocket.TextMessage:
+			c.s.metrics.frame("binary")
+			c.refuse(ctx, "", domain.Errorf(domain.CodeInvalid, "this is a binary frame; send JSON in text frames"))
+		default:
+			c.handle(ctx, msg)
+		}
+		if c.ended() {
+			return errClosed
+		}
+	}
+}
+
+var errTooLarge = errors.New("frame is too large")
+
+// read returns the next frame; with errTooLarge the beginning of one. Any sign of life
+// counts like a pong: the client may be busy sending one long frame.
+func (c *conn) read() (kind int, msg []byte, err error) {
+	kind, r, err := c.ws.NextReader()
+	if err != nil {
+		return 0, nil, err
+	}
+	c.unanswered.Store(0)
+	msg, err = io.ReadAll(io.LimitReader(r, maxFrame+1))
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(msg) <= maxFrame {
+		return kind, msg, nil
+	}
+	n, err := io.CopyN(io.Discard, r, maxDiscard)
+	if n == maxDiscard {
+		c.end(closeProtocol, "a frame beyond all limits")
+		return 0, nil, errClosed
+	}
+	if !errors.Is(err, io.EOF) {
+		return 0, nil, err
+	}
+	return kind, msg, errTooLarge
+}
+
+// handle does what a frame asks for.
+func (c *conn) handle(ctx context.Context, msg []byte) {
+	id, f, err := frames.Decode(msg)
+	if err != nil {
+		c.s.metrics.frame("invalid")
+		c.refuse(ctx, id, err)
+		return
+	}
+	c.s.metrics.frame(f.Type())
+	switch f := f.(type) {
+	case frames.Subscribe:
+		err = c.subscribe(ctx, f)
+	case frames.Unsubscribe:
+		err = c.unsubscribe(f)
+	case frames.Send:
+		err = c.post(ctx, f)
+	}
+	if err != nil {
+		c.refuse(ctx, id, err)
+	}
+}
+
+// post appends a message and acks it. A command that has begun is not called off when
+// the client leaves: it will ask again under the same key.
+func (c *conn) post(ctx context.Context, f frames.Send) error {
+	if !domain.ValidID(string(f.Room)) {
+		return domain.ErrRoomNotFound()
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	receipt, err := c.s.cfg.Commands.PostMessage(ctx, c.session.User, f.Room, f.Key, f.Body)
+	if err != nil {
+		return err
+	}
+	c.send(frames.Ack{ID: f.ID, Room: f.Room, Seq: receipt.Event.Seq, At: receipt.Event.At, Duplicate: receipt.Duplicate})
+	return nil
+}
+
+// refuse tells the client why something was not done.
+func (c *conn) refuse(ctx context.Context, id string, err error) {
+	c.sendError(ctx, frames.Error{ID: id}, err)
+}
+
+func (c *conn) sendError(ctx context.Context, f frames.Error, err error) {
+	e := c.s.shown(ctx, err)
+	f.Code, f.Message = e.Code, e.Message
+	if e.Code == domain.CodeRateLimited || e.Code == domain.CodeUnavailable {
+		f.RetryAfterMS = spread(e.RetryAfter).Milliseconds()
+	}
+	c.send(f)
+}
+
+func (c *conn) send(f frames.Frame) { c.sent(c.out.data(frames.Text(f))) }
+
+// sent looks at the outcome of sending. Only being slow needs doing anything: the
+// reader hears of a broken connection by itself.
+func (c *conn) sent(err error) {
+	if errors.Is(err, errSlow) {
+		c.end(closeSlow, "too slow; come back and resume")
+	}
+}
+
+// goodbye ends the connection because the node stops.
+func (c *conn) goodbye(retryAfter time.Duration) {
+	c.send(frames.Goodbye{Code: "restart", RetryAfterMS: retryAfter.Milliseconds()})
+	c.end(closeRestart, "the node restarts")
+}
+
+// end asks the connection to end with a close code. It does not block. The frame in
+// hand is still handled and answered, no other is read. The first reason stands.
+func (c *conn) end(code int, reason string) {
+	c.mu.Lock()
+	first := c.closing == nil
+	if first {
+		c.closing = frames.Close(code, reason)
+	}
+	c.mu.Unlock()
+	if first {
+		c.s.metrics.closed(code)
+		_ = c.net.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
+	}
+}
+
+func (c *conn) ended() bool { return c.closeFrame() != nil }
+
+func (c *conn) closeFrame() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing
+}
+
+// cut ends the connection at once.
+func (c *conn) cut() { c.net.Close() }
+
+// close does the closing handshake, if there is anybody to do it with: err is why
+// reading ended.
+func (c *conn) close(err error) {
+	defer c.net.Close()
+	last := c.closeFrame()
+	asked, ok := errors.AsType[*websocket.CloseError](err)
+	switch {
+	case last != nil:
+	case ok && asked.Code == websocket.CloseNoStatusReceived:
+		last = frames.Close(websocket.CloseNormalClosure, "")
+	case ok && asked.Code != websocket.CloseAbnormalClosure:
+		last = frames.Close(asked.Code, "")
+	default:
+		c.cut() // so that the drainer, if there is one, does not wait for a client that is gone
+	}
+	c.out.finish(last)
+	c.out.wait()
+	// Closing a socket on which something unread has come in resets it, and the client
+	// could lose what we sent last. So we say that we are done and read on for a while.
+	if half, canCloseWrite := c.net.(interface{ CloseWrite() error }); canCloseWrite && !ok && last != nil {
+		_ = half.CloseWrite()
+		_ = c.net.SetReadDeadline(time.Now().Add(closeWait))
+		_, _ = io.CopyN(io.Discard, c.net, maxDiscard)
+	}
+}

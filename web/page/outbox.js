@@ -1,0 +1,35 @@
+// Outbox keeps what was typed until the server has acked it, whatever happens to the
+// tab or the connection. Each message is an entry of its own in localStorage, so that
+// two tabs never overwrite each other; both may send it, since the key makes it one.
+export class Outbox {
+  constructor(user) { this.prefix = `confab.outbox.${user}.`; }
+
+  add(room, body) {
+    const message = { key: uuidv7(), room, body };
+    localStorage.setItem(this.prefix + message.key, JSON.stringify(message));
+    return message;
+  }
+
+  remove(key) { localStorage.removeItem(this.prefix + key); }
+
+  // all returns the messages, oldest first.
+  all() {
+    return Object.keys(localStorage).filter((k) => k.startsWith(this.prefix)).sort()
+      .map((k) => JSON.parse(localStorage.getItem(k)));
+  }
+
+  of(room) { return this.all().filter((m) => m.room === room); }
+}
+
+// uuidv7 returns ids that sort by the time of their making, also within a millisecond.
+let lastTime = 0;
+function uuidv7() {
+  lastTime = Math.max(Date.now(), lastTime + 1);
+  const b = crypto.getRandomValues(new Uint8Array(16));
+  new DataView(b.buffer).setUint16(0, Math.floor(lastTime / 2 ** 32));
+  new DataView(b.buffer).setUint32(2, lastTime % 2 ** 32);
+  b[6] = 0x70 | (b[6] & 0x0f);
+  b[8] = 0x80 | (b[8] & 0x3f);
+  const hex = [...b].map((x) => x.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+}

@@ -1,0 +1,157 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"confab/domain"
+	"confab/web/frames"
+)
+
+const (
+	missedPongs  = 2
+	sessionCheck = 50 * time.Second // an ended session's connection lives at most a minute, whatever Pub/Sub loses
+	headsTime    = 2 * time.Second
+)
+
+// pulse is what a connection does without being asked: it pings, sends heartbeats,
+// and looks whether the session still stands. One timer does it all, so that an idle
+// connection costs no goroutine for it.
+type pulse struct {
+	mu      sync.Mutex
+	timer   *time.Timer
+	stopped bool
+	running sync.WaitGroup // the timer's callback, from being set until it returned
+
+	ping, check time.Time // when each is due; used by the callback only
+}
+
+// startPulse begins. Pings are spread a little, to come at once for nobody's crowd
+// of connections, but never further apart than the client was told.
+func (c *conn) startPulse(ctx context.Context) {
+	now := time.Now()
+	c.pulse.ping, c.pulse.check = now.Add(c.pingSpread()), now.Add(sessionCheck-rand.N(sessionCheck/5))
+	c.schedule(ctx)
+}
+
+func (c *conn) pingSpread() time.Duration {
+	d := c.s.cfg.PingInterval
+	return d - rand.N(d/5+1)
+}
+
+// stopPulse calls off what is being looked up, and waits for its end.
+func (c *conn) stopPulse(cancel context.CancelFunc) {
+	cancel()
+	p := &c.pulse
+	p.mu.Lock()
+	p.stopped = true
+	if p.timer != nil && p.timer.Stop() {
+		p.running.Done() // of the callback that will not run
+	}
+	p.mu.Unlock()
+	p.running.Wait()
+}
+
+// schedule sets the timer to what is due next.
+func (c *conn) schedule(ctx context.Context) {
+	p := &c.pulse
+	next := p.ping
+	if p.check.Before(next) {
+		next = p.check
+	}
+	if h := c.heartbeatDue(); h.Before(next) {
+		next = h
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return
+	}
+	p.running.Add(1)
+	p.timer = time.AfterFunc(time.Until(next), func() {
+		defer p.running.Done()
+		c.beat(ctx)
+		c.schedule(ctx)
+	})
+}
+
+func (c *conn) heartbeatDue() time.Time {
+	_, last := c.out.idle()
+	return last.Add(c.s.cfg.PingInterval)
+}
+
+// beat does what is due.
+func (c *conn) beat(ctx context.Context) {
+	defer func() {
+		if v := recover(); v != nil {
+			err := c.s.crashed(v, debug.Stack())
+			c.end(closeCodeOf(c.s.shown(ctx, err).Code), "internal error")
+		}
+	}()
+	now := time.Now()
+	if !now.Before(c.pulse.ping) {
+		c.pulse.ping = now.Add(c.pingSpread())
+		c.ping()
+	}
+	if !now.Before(c.pulse.check) {
+		c.pulse.check = now.Add(sessionCheck - rand.N(sessionCheck/5))
+		c.checkSession(ctx)
+	}
+	if !now.Before(c.heartbeatDue()) {
+		c.heartbeat(ctx)
+	}
+}
+
+// ping asks for a sign of life. While something waits in the backlog the write
+// deadline watches over the connection, and a ping would only wait behind it.
+func (c *conn) ping() {
+	if nothingWaits, _ := c.out.idle(); !nothingWaits {
+		return
+	}
+	if c.unanswered.Load() >= missedPongs {
+		c.s.metrics.closed(closeAbnormal)
+		c.cut()
+		return
+	}
+	c.unanswered.Add(1)
+	c.sent(c.out.control(frames.Ping()))
+}
+
+// heartbeat tells the heads of the subscribed rooms, as the log knows them, and where
+// it does not answer, as this connection does.
+func (c *conn) heartbeat(ctx context.Context) {
+	heads := map[domain.RoomID]uint64{}
+	var rooms []domain.RoomID
+	for _, sub := range c.subscriptions() {
+		rooms = append(rooms, sub.room)
+		heads[sub.room] = sub.lastSeen()
+	}
+	if len(rooms) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, headsTime)
+		defer cancel()
+		known, err := c.s.cfg.Timeline.Heads(ctx, rooms...)
+		if err != nil {
+			c.log.DebugContext(ctx, "heartbeat without heads", slog.Any("error", err))
+		}
+		for i, head := range known {
+			heads[rooms[i]] = max(heads[rooms[i]], head)
+		}
+	}
+	c.send(frames.Heartbeat{Heads: heads})
+}
+
+// checkSession ends the connection if the session was ended and nobody told us, or
+// if it expired. A store that does not answer ends nothing.
+func (c *conn) checkSession(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	_, err := c.s.cfg.Accounts.SessionByToken(ctx, c.session.TokenHash, c.s.cfg.Now())
+	if errors.Is(err, domain.ErrNotFound) {
+		c.end(closeSessionEnded, "the session has ended")
+	}
+}

@@ -1,0 +1,180 @@
+package web
+
+import (
+	"context"
+	"sync"
+
+	"confab/domain"
+	"confab/web/frames"
+)
+
+// subscription is a room that a connection follows: the Sink that the hub feeds.
+type subscription struct {
+	c     *conn
+	id    string // of the subscribe frame
+	room  domain.RoomID
+	epoch string
+
+	mu   sync.Mutex
+	feed Subscription // the hub's end; nil until Subscribe returned
+	last uint64       // newest seq that the client was given or told of
+}
+
+// subscribe begins to follow a room. If the connection follows it already, that one
+// ends first: the client gets nothing more of it before the new "subscribed".
+func (c *conn) subscribe(ctx context.Context, f frames.Subscribe) error {
+	if !domain.ValidID(string(f.Room)) {
+		return domain.ErrRoomNotFound()
+	}
+	old, others := c.subscription(f.Room)
+	if old != nil {
+		c.drop(old)
+	} else if others >= maxSubscriptions {
+		return domain.Errorf(domain.CodeInvalid, "a connection follows at most %d rooms; unsubscribe from one, or open another connection", maxSubscriptions)
+	}
+	sub := &subscription{c: c, id: f.ID, room: f.Room}
+	err := c.view(ctx, f.Room, func(r *domain.Room) error {
+		sub.epoch = r.Epoch
+		return r.CanRead(c.session.User.ID)
+	})
+	if err != nil {
+		return err
+	}
+	from := Cursor{Live: true}
+	if f.After != nil {
+		if f.Epoch != "" && f.Epoch != sub.epoch {
+			return c.reset(ctx, sub)
+		}
+		from = Cursor{After: *f.After}
+	}
+	c.mu.Lock()
+	c.subs[f.Room] = sub
+	c.mu.Unlock()
+	feed, err := c.s.cfg.Hub.Subscribe(ctx, c.session.User.ID, f.Room, from, sub)
+	if err != nil {
+		c.forget(sub)
+		return err
+	}
+	sub.mu.Lock()
+	sub.feed = feed
+	sub.mu.Unlock()
+	return nil
+}
+
+func (c *conn) view(ctx context.Context, room domain.RoomID, f func(*domain.Room) error) error {
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	return c.s.cfg.Commands.View(ctx, room, f)
+}
+
+// reset answers a cursor of another epoch.
+func (c *conn) reset(ctx context.Context, sub *subscription) error {
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	heads, err := c.s.cfg.Timeline.Heads(ctx, sub.room)
+	if err != nil {
+		return domain.Unavailable("the history", err)
+	}
+	sub.Reset(heads[0])
+	return nil
+}
+
+// unsubscribe stops following a room. Doing it again, or for a room that was not
+// followed, is answered alike.
+func (c *conn) unsubscribe(f frames.Unsubscribe) error {
+	if sub, _ := c.subscription(f.Room); sub != nil {
+		c.drop(sub)
+	}
+	c.send(frames.Unsubscribed{ID: f.ID, Room: f.Room})
+	return nil
+}
+
+// drop ends a subscription. The sink is not called any more when it returns.
+func (c *conn) drop(sub *subscription) {
+	c.forget(sub)
+	sub.mu.Lock()
+	feed := sub.feed
+	sub.mu.Unlock()
+	if feed != nil {
+		feed.Close()
+	}
+}
+
+func (c *conn) forget(sub *subscription) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.subs[sub.room] == sub {
+		delete(c.subs, sub.room)
+	}
+}
+
+// subscription returns the one of a room, or nil, and how many there are.
+func (c *conn) subscription(room domain.RoomID) (*subscription, int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.subs[room], len(c.subs)
+}
+
+func (c *conn) subscriptions() []*subscription {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]*subscription, 0, len(c.subs))
+	for _, sub := range c.subs {
+		all = append(all, sub)
+	}
+	return all
+}
+
+// Subscribed implements Sink.
+func (s *subscription) Subscribed(head uint64) {
+	s.c.send(frames.Subscribed{ID: s.id, Room: s.room, Epoch: s.epoch, Head: head})
+}
+
+// Events implements Sink.
+func (s *subscription) Events(frames []byte, n int, last uint64) error {
+	err := s.c.out.data(frames)
+	s.c.sent(err)
+	if err != nil {
+		return err
+	}
+	s.seen(last)
+	s.c.s.metrics.delivered.Add(float64(n))
+	return nil
+}
+
+// Flushed implements Sink.
+func (s *subscription) Flushed(ctx context.Context) error { return s.c.out.flushed(ctx) }
+
+// CaughtUp implements Sink.
+func (s *subscription) CaughtUp(seq uint64) {
+	s.seen(seq)
+	s.c.send(frames.CaughtUp{Room: s.room, Seq: seq})
+}
+
+// Reset implements Sink.
+func (s *subscription) Reset(head uint64) {
+	s.c.forget(s)
+	s.c.send(frames.Reset{ID: s.id, Room: s.room, Epoch: s.epoch, Head: head})
+}
+
+// Ended implements Sink. The client hears of it under the id of its subscribe frame
+// and, since it may have forgotten that one, with the room.
+func (s *subscription) Ended(err error) {
+	s.c.forget(s)
+	if err == nil || s.c.ended() {
+		return
+	}
+	s.c.sendError(context.Background(), frames.Error{ID: s.id, Room: s.room}, err)
+}
+
+func (s *subscription) seen(seq uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = max(s.last, seq)
+}
+
+func (s *subscription) lastSeen() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
