@@ -1,0 +1,97 @@
+package projector_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"confab/domain"
+	"confab/projector"
+)
+
+func TestTrim_roomKeepsItsHotWindowAndItsKeys(t *testing.T) {
+	onBoth(t, func(t *testing.T, s server) {
+		f := newFixture(t, s)
+		room := newRoom()
+		f.archivedBy(room, 2000, func(c *projector.Config) { c.HotWindow = 100 }) // several scripts
+
+		f.eventually("trimmed", func() bool { return len(f.roomStream(room)) == 100 })
+		seqs := f.roomStream(room)
+		require.EqualValues(t, 1901, seqs[0])
+		meta := f.redis.HGetAll(t.Context(), part.Meta(room)).Val()
+		require.Equal(t, "1901", meta["since"])
+		require.Equal(t, "2000", meta["head"])
+		require.NotContains(t, meta, domain.KeyField(ada.ID, "key-1900"))
+		require.Contains(t, meta, domain.KeyField(ada.ID, "key-1901"))
+		require.Len(t, meta, 100+2)
+	})
+}
+
+// archivedBy has a projector work until n events of a room are archived.
+func (f *fixture) archivedBy(room domain.RoomID, n int, change func(*projector.Config)) *running {
+	f.t.Helper()
+	want := f.says(room, n)
+	p := f.start(change)
+	f.archived(want)
+	f.acked()
+	return p
+}
+
+func TestTrim_isAmortised(t *testing.T) {
+	onBoth(t, func(t *testing.T, s server) {
+		f := newFixture(t, s)
+		room := newRoom()
+		f.archivedBy(room, 124, func(c *projector.Config) { c.HotWindow = 100 })
+		require.Len(t, f.roomStream(room), 124)
+		f.archived(f.says(room, 1))
+		f.eventually("trimmed", func() bool { return len(f.roomStream(room)) == 100 })
+	})
+}
+
+func TestTrim_lastEntryStays(t *testing.T) {
+	onBoth(t, func(t *testing.T, s server) {
+		f := newFixture(t, s)
+		room := newRoom()
+		// Redis came back behind the archive: it has less than what is archived.
+		all := make([]domain.Record, 40)
+		for i := range all {
+			all[i] = f.next(room)
+		}
+		require.NoError(t, f.store.Project(t.Context(), all))
+		for _, rec := range all[:5] {
+			f.toRoom(rec)
+		}
+		f.toLog(all[4])
+		f.start(func(c *projector.Config) { c.HotWindow = 1 })
+		f.eventually("trimmed", func() bool { return len(f.roomStream(room)) == 1 })
+		require.Equal(t, []uint64{5}, f.roomStream(room))
+	})
+}
+
+func TestTrim_roomWithoutMetaIsLeftToIngest(t *testing.T) {
+	onBoth(t, func(t *testing.T, s server) {
+		f := newFixture(t, s)
+		room := newRoom()
+		want := f.says(room, 40)
+		f.redis.Del(t.Context(), part.Meta(room))
+		f.start(func(c *projector.Config) { c.HotWindow = 1 })
+		f.archived(want)
+		f.acked()
+		require.Len(t, f.roomStream(room), 40)
+		require.Zero(t, f.redis.Exists(t.Context(), part.Meta(room)).Val())
+	})
+}
+
+func TestTrim_logKeepsWhatAnotherGroupHasNotAcked(t *testing.T) {
+	onBoth(t, func(t *testing.T, s server) {
+		f := newFixture(t, s)
+		require.NoError(t, f.redis.XGroupCreateMkStream(t.Context(), part.Log(), "another", "0").Err())
+		want := f.says(newRoom(), 20)
+		f.start()
+		f.archived(want)
+		f.eventually("acked", func() bool { return f.pending() == 0 })
+		require.EqualValues(t, 20, f.redis.XLen(t.Context(), part.Log()).Val())
+		require.NoError(t, f.redis.XGroupDestroy(t.Context(), part.Log(), "another").Err())
+		f.acked()
+	})
+}
