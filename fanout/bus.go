@@ -54,7 +54,7 @@ type Bus struct {
 
 // topic is what the Bus follows, as long as somebody wants it.
 type topic struct {
-	subs map[*subscription]struct{}
+	subs map[*listener]struct{}
 	// held collects messages for subscriptions to come; nil unless SubscribeInitialize
 	// asked for it.
 	held *queue
@@ -123,7 +123,7 @@ func (b *Bus) Publish(topic string, messages ...*message.Message) error {
 // place. It fails when Redis does not confirm in time. The subscription ends with
 // ctx or Close, which also close the channel.
 func (b *Bus) Subscribe(ctx context.Context, name string) (<-chan *message.Message, error) {
-	s := newSubscription(b, name)
+	s := newListener(b, name)
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
@@ -193,7 +193,7 @@ func (b *Bus) follow(name string) *topic {
 	}
 	t := b.topics[name]
 	if t == nil {
-		t = &topic{subs: map[*subscription]struct{}{}, confirmed: make(chan struct{})}
+		t = &topic{subs: map[*listener]struct{}{}, confirmed: make(chan struct{})}
 		b.topics[name] = t
 		b.change(name)
 		b.metrics.topics.Inc()
@@ -202,7 +202,7 @@ func (b *Bus) follow(name string) *topic {
 }
 
 // drop forgets the subscription, and the topic with the last one.
-func (b *Bus) drop(s *subscription) {
+func (b *Bus) drop(s *listener) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.topics[s.topic]

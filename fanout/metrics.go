@@ -49,3 +49,38 @@ func loggerOr(l *slog.Logger) *slog.Logger {
 	}
 	return l
 }
+
+type hubMetrics struct {
+	rooms         prometheus.Gauge
+	subscriptions prometheus.Gauge
+	events        prometheus.Counter
+	deliveries    prometheus.Counter
+	replayed      prometheus.Counter
+	repeats       prometheus.Counter
+	sinksFailed   prometheus.Counter
+	revoked       prometheus.Counter
+	repairs       *prometheus.CounterVec
+	headChecks    *prometheus.CounterVec
+}
+
+func newHubMetrics(reg prometheus.Registerer) *hubMetrics {
+	m := &hubMetrics{
+		rooms:         gauge("rooms", "Rooms that have subscribers here, or had a moment ago."),
+		subscriptions: gauge("subscriptions", "Subscriptions of rooms."),
+		events:        counter("events_total", "Events that rooms passed on to their members."),
+		deliveries:    counter("deliveries_total", "Events written to members, one for each member."),
+		replayed:      counter("replayed_total", "Events written to subscribers that were catching up."),
+		repeats:       counter("repeats_total", "Live events that came again and were dropped."),
+		sinksFailed:   counter("subscribers_dropped_total", "Subscriptions that ended because their connection was closed or over its backlog."),
+		revoked:       counter("subscriptions_revoked_total", "Subscriptions that ended because the user may not read the room any more."),
+		repairs:       counterBy("how", "repairs_total", "Gaps in live events, by what became of them: fetch, jump (each member catches up), nothing (there was no gap), failed."),
+		headChecks:    counterBy("result", "head_checks_total", "Checks of the heads of all rooms here."),
+	}
+	register(reg, m.rooms, m.subscriptions, m.events, m.deliveries, m.replayed, m.repeats, m.sinksFailed, m.revoked, m.repairs, m.headChecks)
+	return m
+}
+
+func (m *hubMetrics) passed(events, deliveries int) {
+	m.events.Add(float64(events))
+	m.deliveries.Add(float64(deliveries))
+}

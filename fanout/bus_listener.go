@@ -6,9 +6,9 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// subscription hands one subscriber the messages of its queue, each when the one
+// listener hands one subscriber the messages of its queue, each when the one
 // before is acked; a nacked one comes again.
-type subscription struct {
+type listener struct {
 	bus   *Bus
 	topic string
 	queue *queue
@@ -16,8 +16,8 @@ type subscription struct {
 	live  bool // guarded by Bus.mu: Redis had confirmed it, so a lost connection is a gap
 }
 
-func newSubscription(b *Bus, topic string) *subscription {
-	return &subscription{
+func newListener(b *Bus, topic string) *listener {
+	return &listener{
 		bus:   b,
 		topic: topic,
 		queue: newQueue(b.cfg.QueueMessages, b.cfg.QueueBytes),
@@ -26,7 +26,7 @@ func newSubscription(b *Bus, topic string) *subscription {
 }
 
 // run ends with ctx or the bus.
-func (s *subscription) run(ctx context.Context) {
+func (s *listener) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer close(s.out)
@@ -51,7 +51,7 @@ func (s *subscription) run(ctx context.Context) {
 
 // read makes the message of an entry. Bytes that are none stand for something that
 // cannot be delivered: a gap.
-func (s *subscription) read(e entry) *message.Message {
+func (s *listener) read(e entry) *message.Message {
 	if e.gap {
 		return gapMessage()
 	}
@@ -65,7 +65,7 @@ func (s *subscription) read(e entry) *message.Message {
 }
 
 // deliver returns when the message is acked, and false when the subscription ended.
-func (s *subscription) deliver(ctx context.Context, m *message.Message) bool {
+func (s *listener) deliver(ctx context.Context, m *message.Message) bool {
 	for {
 		msgCtx, cancel := context.WithCancel(ctx)
 		m.SetContext(msgCtx)
@@ -78,7 +78,7 @@ func (s *subscription) deliver(ctx context.Context, m *message.Message) bool {
 	}
 }
 
-func (s *subscription) offer(ctx context.Context, m *message.Message) (acked, ok bool) {
+func (s *listener) offer(ctx context.Context, m *message.Message) (acked, ok bool) {
 	select {
 	case s.out <- m:
 	case <-ctx.Done():

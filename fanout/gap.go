@@ -1,0 +1,84 @@
+package fanout
+
+import (
+	"context"
+	"fmt"
+
+	"confab/domain"
+)
+
+// accept takes records as the bus brought them. Those that continue the sequence are
+// passed on, repeats are dropped, and anything beyond a gap is only remembered as
+// existing: the timeline has it, for an event is logged before it is published.
+func (r *room) accept(batch []domain.Record) {
+	next := r.ring.last + 1
+	fit := batch[:0]
+	for _, rec := range batch {
+		switch {
+		case rec.Seq == next:
+			fit = append(fit, rec)
+			next++
+		case rec.Seq < next:
+			r.hub.metrics.repeats.Inc()
+		default:
+			r.known = max(r.known, rec.Seq)
+		}
+	}
+	r.extend(fit)
+}
+
+// behind reports whether events are known to exist that the room has not seen.
+func (r *room) behind() bool { return r.known > r.ring.last }
+
+// repair fetches a part of what is missing and reports whether that went well. Not
+// much is fetched for all members together, since they have to take it at once:
+// after a long absence of the bus each catches up at its own pace.
+func (r *room) repair(ctx context.Context) bool {
+	if r.known-r.ring.last > uint64(r.hub.cfg.RepairLimit) {
+		return r.jump(ctx)
+	}
+	r.hub.metrics.repairs.WithLabelValues("fetch").Inc()
+	missing := min(r.known-r.ring.last, pageEvents)
+	records, err := r.hub.cfg.Timeline.Range(ctx, r.id, r.ring.last, int(missing))
+	if err == nil && len(records) > 0 && records[0].Seq != r.ring.last+1 {
+		err = fmt.Errorf("timeline gave event %d instead of %d", records[0].Seq, r.ring.last+1)
+	}
+	if err != nil {
+		r.repairFailed(ctx, err)
+		return false
+	}
+	if len(records) == 0 {
+		// Whoever said that there is more was wrong. If not, the next check of the head
+		// says so again.
+		r.hub.metrics.repairs.WithLabelValues("nothing").Inc()
+		r.known = r.ring.last
+	}
+	r.extend(records)
+	return true
+}
+
+// jump moves the room on to its head, and lets all members catch up by themselves.
+// Somebody may have been removed in what the room did not see.
+func (r *room) jump(ctx context.Context) bool {
+	r.hub.metrics.repairs.WithLabelValues("jump").Inc()
+	heads, err := r.hub.cfg.Timeline.Heads(ctx, r.id)
+	if err != nil {
+		r.repairFailed(ctx, err)
+		return false
+	}
+	r.known = max(heads[0], r.ring.last)
+	if r.known == r.ring.last {
+		return true
+	}
+	r.ring.jump(r.known)
+	r.recheck(func(*Subscription) bool { return true })
+	return true
+}
+
+func (r *room) repairFailed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	r.hub.metrics.repairs.WithLabelValues("failed").Inc()
+	r.hub.cfg.Logger.Warn("missing events cannot be fetched; trying again", "room", r.id, "after", r.ring.last, "error", err)
+}

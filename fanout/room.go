@@ -1,0 +1,350 @@
+package fanout
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"confab/domain"
+)
+
+// room is a room that has subscribers at this node. Its goroutine, run, makes one
+// gapless sequence of what the bus and the timeline bring, and writes it to the
+// members: the subscriptions that have everything so far. All others are catching up
+// (resume.go) and enter when they have.
+type room struct {
+	hub   *Hub
+	id    domain.RoomID
+	ring  *ring
+	pages *pages
+	live  chan domain.Record // from the bus, in whatever state it delivers them
+	wake  chan struct{}      // capacity 1: something below changed
+	stop  chan struct{}      // closed by the hub when nobody needs the room
+
+	ready  chan struct{} // closed when the room follows its live events, or cannot
+	failed error         // why it cannot; set before ready is closed
+
+	mu        sync.Mutex // taken after Hub.mu, before those of the ring and the pages
+	subs      map[*Subscription]struct{}
+	entering  []*Subscription
+	heard     uint64    // newest seq that somebody knows of
+	left      bool      // a member's subscription ended
+	idleSince time.Time // when the last subscription ended
+
+	// Of the goroutine alone:
+	known   uint64 // newest seq known to exist; when beyond the ring's last, there is a gap
+	members []*Subscription
+	batch   []domain.Record // scratch
+	frames  []frame         // scratch
+}
+
+// liveBuffer lets events gather while a pass is written. What exceeds it waits in
+// the bus, whose queues are bounded.
+const liveBuffer = 64
+
+func newRoom(h *Hub, id domain.RoomID) *room {
+	return &room{
+		hub:   h,
+		id:    id,
+		ring:  newRing(h.cfg.RingFrames, h.cfg.RingBytes),
+		pages: newPages(h.cfg, id),
+		live:  make(chan domain.Record, liveBuffer),
+		wake:  make(chan struct{}, 1),
+		stop:  make(chan struct{}),
+		ready: make(chan struct{}),
+		subs:  map[*Subscription]struct{}{},
+	}
+}
+
+func (r *room) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	events, err := r.open(ctx)
+	if err != nil {
+		r.failed = err
+		r.hub.forget(r) // first, so that whoever hears of it and tries again gets a new room
+		close(r.ready)
+		return
+	}
+	defer r.hub.forget(r)
+	close(r.ready)
+	fed := make(chan struct{})
+	go func() { // ends with ctx, waited for below
+		defer close(fed)
+		r.feed(ctx, events)
+	}()
+	r.serve(ctx)
+	cancel()
+	<-fed
+}
+
+// open follows the room's live events and only then looks where it stands, so that
+// nothing falls between.
+func (r *room) open(ctx context.Context) (<-chan *message.Message, error) {
+	events, err := r.hub.cfg.Subscriber.Subscribe(ctx, r.hub.cfg.Topic(r.id))
+	if err != nil {
+		return nil, err
+	}
+	heads, err := r.hub.cfg.Timeline.Heads(ctx, r.id)
+	if err != nil {
+		return nil, fmt.Errorf("read head: %w", err)
+	}
+	r.ring.jump(heads[0])
+	r.known = heads[0]
+	return events, nil
+}
+
+// feed takes messages off the bus as fast as it hands them out, so that they can
+// gather.
+func (r *room) feed(ctx context.Context, events <-chan *message.Message) {
+	for m := range events {
+		m.Ack()
+		if IsGap(m) {
+			r.hub.checkSoon()
+			continue
+		}
+		rec, err := domain.SkimRecord(r.id, m.Payload)
+		if err != nil {
+			r.hub.cfg.Logger.Error("live message is no event of its room", "room", r.id, "error", err)
+			r.hub.checkSoon()
+			continue
+		}
+		select {
+		case r.live <- rec:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// serve is the life of the room.
+func (r *room) serve(ctx context.Context) {
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	<-retry.C
+	wait, waiting := newBackoff(), false
+	for {
+		r.listen()
+		r.enterAll()
+		if r.behind() && !waiting {
+			if r.repair(ctx) {
+				wait = newBackoff()
+				continue
+			}
+			waiting = true
+			retry.Reset(wait.next())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.stop:
+			return
+		case <-r.wake:
+		case <-retry.C:
+			waiting = false
+		case rec := <-r.live:
+			r.accept(r.gather(rec))
+		}
+	}
+}
+
+// gather takes what came in meanwhile: one pass writes all of it.
+func (r *room) gather(rec domain.Record) []domain.Record {
+	clear(r.batch) // nothing of the last one is kept alive
+	r.batch = append(r.batch[:0], rec)
+	for len(r.batch) < 4*liveBuffer {
+		select {
+		case rec := <-r.live:
+			r.batch = append(r.batch, rec)
+		default:
+			return r.batch
+		}
+	}
+	return r.batch
+}
+
+// listen takes in what others told the room, and lets go of members that ended.
+func (r *room) listen() {
+	r.mu.Lock()
+	heard, left := r.heard, r.left
+	r.heard, r.left = 0, false
+	r.mu.Unlock()
+	r.known = max(r.known, heard)
+	if left {
+		r.keep(func(m *Subscription) bool { return !m.ended() })
+	}
+}
+
+// keep drops the members for which f is false.
+func (r *room) keep(f func(*Subscription) bool) {
+	kept := r.members[:0]
+	for _, m := range r.members {
+		if f(m) {
+			kept = append(kept, m)
+		}
+	}
+	clear(r.members[len(kept):])
+	r.members = kept
+}
+
+// extend makes frames of records that follow the last event, and passes them on.
+func (r *room) extend(records []domain.Record) {
+	for len(records) > 0 {
+		n := r.encode(records)
+		left := r.frames[n-1].left
+		r.pass()
+		clear(r.frames)
+		records = records[n:]
+		if left != "" {
+			r.recheck(func(s *Subscription) bool { return s.user == left })
+		}
+	}
+}
+
+// encode fills r.frames with the next chunk and returns its length. It ends with an
+// event by which somebody here left the room: they get that one and no other before
+// it is known whether they may.
+func (r *room) encode(records []domain.Record) int {
+	r.frames = r.frames[:0]
+	size := 0
+	for _, rec := range records {
+		f := newFrame(r.hub.cfg.Encode, rec)
+		if size += len(f.data); size > r.hub.cfg.ChunkBytes && len(r.frames) > 0 {
+			break
+		}
+		r.frames = append(r.frames, f)
+		if f.left != "" {
+			break
+		}
+	}
+	return len(r.frames)
+}
+
+// pass appends r.frames to the ring and writes them to all members, with one call
+// for each.
+func (r *room) pass() {
+	data := join(r.frames)
+	rest := data
+	for i := range r.frames { // the ring shares the joined bytes
+		n := len(r.frames[i].data)
+		r.frames[i].data, rest = rest[:n:n], rest[n:]
+	}
+	r.ring.append(r.frames)
+	last := r.ring.last
+	first := last - uint64(len(r.frames)) + 1
+	delivered := 0
+	r.keep(func(m *Subscription) bool {
+		if m.next == first {
+			delivered += len(r.frames)
+			return m.deliver(data, len(r.frames), last)
+		}
+		if m.next > last { // it entered with more than the room had
+			return true
+		}
+		part := r.frames[m.next-first:]
+		delivered += len(part)
+		return m.deliver(join(part), len(part), last)
+	})
+	r.hub.metrics.passed(len(r.frames), delivered)
+}
+
+// enterAll makes members of those who have caught up. Whoever has not, after all,
+// goes on catching up.
+func (r *room) enterAll() {
+	r.mu.Lock()
+	entering := r.entering
+	r.entering = nil
+	r.mu.Unlock()
+	for _, s := range entering {
+		if s.doubted.Load() || !r.ring.reaches(s.next, r.hub.cfg.RingBytes) {
+			r.hub.start(s.catchUp)
+			continue
+		}
+		if frames := r.ring.from(s.next, r.hub.cfg.RingBytes); len(frames) > 0 {
+			if !s.deliver(join(frames), len(frames), r.ring.last) {
+				continue
+			}
+		}
+		if s.reachHead() {
+			r.members = append(r.members, s)
+		}
+	}
+}
+
+// recheck has the access of some subscriptions checked before they get anything else.
+func (r *room) recheck(which func(*Subscription) bool) {
+	r.mu.Lock()
+	for s := range r.subs {
+		if which(s) {
+			s.doubted.Store(true)
+		}
+	}
+	r.mu.Unlock()
+	r.keep(func(m *Subscription) bool {
+		if !m.doubted.Load() {
+			return true
+		}
+		r.hub.start(m.catchUp)
+		return false
+	})
+}
+
+func (r *room) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// hear tells the room of the newest seq that somebody saw.
+func (r *room) hear(seq uint64) {
+	r.mu.Lock()
+	r.heard = max(r.heard, seq)
+	r.mu.Unlock()
+	if seq > r.ring.lastSeq() {
+		r.poke()
+	}
+}
+
+// enter hands s over to the room's goroutine if it has everything that the room has,
+// or nearly so. From then on the caller has no business with it.
+func (r *room) enter(s *Subscription) bool {
+	if s.next <= s.head || !r.ring.reaches(s.next, r.hub.cfg.ChunkBytes) {
+		return false
+	}
+	r.mu.Lock()
+	r.entering = append(r.entering, s)
+	r.mu.Unlock()
+	r.poke()
+	return true
+}
+
+// add and remove keep the set of subscriptions, from attaching to their end.
+func (r *room) add(s *Subscription) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.subs[s] = struct{}{}
+}
+
+func (r *room) remove(s *Subscription) {
+	r.mu.Lock()
+	delete(r.subs, s)
+	r.left = true
+	if len(r.subs) == 0 {
+		r.idleSince = time.Now()
+	}
+	r.mu.Unlock()
+	r.poke()
+}
+
+func (r *room) idleFor() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.subs) > 0 {
+		return 0
+	}
+	return time.Since(r.idleSince)
+}

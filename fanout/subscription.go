@@ -1,0 +1,185 @@
+package fanout
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"confab/domain"
+)
+
+// Sink takes what a subscription delivers. The hub calls one method at a time. None
+// may block, except Flushed, and none may call the hub or the subscription: those
+// calls are made under the subscription's lock.
+type Sink interface {
+	// Subscribed is the first call, once: the subscription begins, head is the newest seq.
+	Subscribed(head uint64)
+	// Events takes n encoded frames joined, whole ones, of which the last is the event
+	// last. The bytes are shared with other sinks: they may be kept, never changed. An
+	// error, when the connection is closed or over its backlog, ends the subscription
+	// without another call.
+	Events(frames []byte, n int, last uint64) error
+	// Flushed returns when the backlog is small, and an error when it never will be.
+	Flushed(ctx context.Context) error
+	// CaughtUp comes once after a resume: everything up to seq has been delivered.
+	CaughtUp(seq uint64)
+	// Reset comes instead of Subscribed: the cursor is not of this room's history. The
+	// subscription has ended.
+	Reset(head uint64)
+	// Ended is the last call, when the user may not read the room any more.
+	Ended(err error)
+}
+
+// Subscription is one sink's place in a room. At any moment it belongs to one
+// goroutine: to that of Subscribe, then to the room's as a member, or to a catchUp.
+type Subscription struct {
+	hub  *Hub
+	room *room
+	user domain.UserID
+	sink Sink
+	head uint64 // when it subscribed
+	// doubted is set by the room when the user's access must be checked before
+	// anything else is delivered.
+	doubted atomic.Bool
+
+	// Of the goroutine it belongs to:
+	next     uint64 // the seq to deliver next
+	trusted  uint64 // events up to here were there when the access was last checked
+	resuming bool   // CaughtUp is still to come
+
+	mu     sync.Mutex // held while the sink is called; none of the others is taken under it
+	done   bool
+	cancel context.CancelFunc // of the catchUp that runs, if one does
+}
+
+// open is the rest of Subscribe once the room is followed. Asking for the access
+// only now means that a removal is either seen by the question, or comes to the room.
+func (s *Subscription) open(ctx context.Context, from Cursor) error {
+	if err := s.ask(ctx); err != nil {
+		return err
+	}
+	heads, err := s.hub.cfg.Timeline.Heads(ctx, s.room.id)
+	if err != nil {
+		return domain.Unavailable("the room's history", err)
+	}
+	s.head = heads[0]
+	s.next = s.head + 1
+	if from.Resume {
+		if from.After > s.head {
+			s.sink.Reset(s.head)
+			s.Close()
+			return nil
+		}
+		s.next, s.resuming = from.After+1, true
+	}
+	s.sink.Subscribed(s.head)
+	s.room.hear(s.head)
+	if !s.room.enter(s) {
+		s.hub.start(s.catchUp)
+	}
+	return nil
+}
+
+// ask asks for the user's access.
+func (s *Subscription) ask(ctx context.Context) error {
+	seen := s.room.ring.lastSeq()
+	if err := s.hub.cfg.Access.CanRead(ctx, s.user, s.room.id); err != nil {
+		return err
+	}
+	s.trusted = seen
+	return nil
+}
+
+// Close ends the subscription: when it returns, the sink has been called for the last
+// time, except for a Flushed that is about to return. Closing again does nothing. It
+// must not be called by a method of the sink.
+func (s *Subscription) Close() {
+	s.mu.Lock()
+	first := s.finish()
+	s.mu.Unlock()
+	if first {
+		s.detach()
+	}
+}
+
+// Head returns the room's newest seq as this node knows it.
+func (s *Subscription) Head() uint64 { return max(s.head, s.room.ring.lastSeq()) }
+
+// finish is called with mu held, and the one who gets true has to detach when it is
+// released.
+func (s *Subscription) finish() (first bool) {
+	first = !s.done
+	s.done = true
+	if s.cancel != nil {
+		s.cancel()
+	}
+	return first
+}
+
+func (s *Subscription) detach() {
+	s.room.remove(s)
+	s.hub.metrics.subscriptions.Dec()
+}
+
+// deliver writes frames to the sink and returns false when the subscription is over.
+func (s *Subscription) deliver(data []byte, n int, last uint64) bool {
+	s.mu.Lock()
+	if s.done {
+		s.mu.Unlock()
+		return false
+	}
+	err := s.sink.Events(data, n, last)
+	if err == nil {
+		s.next = last + 1
+		s.mu.Unlock()
+		return true
+	}
+	s.finish()
+	s.mu.Unlock()
+	s.hub.metrics.sinksFailed.Inc()
+	s.hub.cfg.Logger.Debug("subscriber dropped", "room", s.room.id, "user", s.user, "error", err)
+	s.detach()
+	return false
+}
+
+// reachHead notes that s has everything up to the room's head, and returns false when
+// it is over.
+func (s *Subscription) reachHead() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.resuming && !s.done {
+		s.resuming = false
+		s.sink.CaughtUp(s.next - 1)
+	}
+	return !s.done
+}
+
+// revoke ends the subscription because the user may not read the room any more.
+func (s *Subscription) revoke(err error) {
+	s.mu.Lock()
+	first := s.finish()
+	if first {
+		s.sink.Ended(err)
+	}
+	s.mu.Unlock()
+	if first {
+		s.hub.metrics.revoked.Inc()
+		s.detach()
+	}
+}
+
+func (s *Subscription) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done
+}
+
+// begin makes a context of a catchUp that ends with the subscription, and returns
+// false when that is over already.
+func (s *Subscription) begin(ctx context.Context) (context.Context, context.CancelFunc, bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancel = cancel
+	return ctx, cancel, !s.done
+}
