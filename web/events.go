@@ -33,16 +33,15 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request, c caller) err
 		return timelineFailed(err)
 	}
 	events := make([]json.RawMessage, len(records))
-	last := after
 	for i, rec := range records {
-		events[i], last = rec.Payload, rec.Seq
+		events[i], after = rec.Payload, rec.Seq
+		head = max(head, after) // it may have risen between the two questions
 	}
-	head = max(head, last) // it may have risen between the two questions
 	answer(w, http.StatusOK, struct {
 		Events []json.RawMessage `json:"events"`
 		Head   uint64            `json:"head"`
 		More   bool              `json:"more"`
-	}{events, head, last < head})
+	}{events, head, after < head})
 	return nil
 }
 
