@@ -1,0 +1,223 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"confab/domain"
+)
+
+//go:embed restore.lua
+var restoreSource string
+
+var restoreScript = redis.NewScript(restoreSource)
+
+const (
+	repairTimeout  = 15 * time.Second
+	repairAttempts = 5
+)
+
+// repairer puts back what Redis has forgotten of a room. Any number of nodes may
+// repair at once: each plans by what it finds, and restore.lua carries out a plan only
+// while the room is still as it was found.
+type repairer struct {
+	redis      redis.UniversalClient
+	archive    domain.Archive
+	views      domain.Views
+	partitions int
+	hotWindow  uint64
+	lostAfter  time.Duration
+	now        func() time.Time
+	logger     *slog.Logger
+	metrics    *serviceMetrics
+}
+
+// repair makes Redis hold the room up to the newest seq that was ever issued as far
+// as anybody can know, floor included, and returns its state there. It never lowers
+// the head. It fails with CodeNotFound when there is no such room.
+//
+// It goes on when ctx is cancelled, for at most repairTimeout, since others wait for
+// the result too.
+func (p *repairer) repair(ctx context.Context, room domain.RoomID, floor uint64) (*domain.Room, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), repairTimeout)
+	defer cancel()
+	for range repairAttempts {
+		found, err := p.survey(ctx, room)
+		if err != nil {
+			return nil, err
+		}
+		plan, err := p.plan(ctx, found, floor)
+		if err != nil {
+			return nil, err
+		}
+		done, err := p.carryOut(ctx, found, plan)
+		if err != nil {
+			return nil, err
+		}
+		if done {
+			return plan.room, nil
+		}
+	}
+	p.metrics.repairs.WithLabelValues("contended").Inc()
+	return nil, domain.Unavailable("the room", errors.New("it changes while it is repaired"))
+}
+
+// event is a record with what goes with it in Redis.
+type event struct {
+	domain.Record
+	key string // domain.KeyField, or ""
+}
+
+func eventOf(rec domain.Record) (event, error) {
+	e, err := rec.Event()
+	if err != nil {
+		return event{}, fmt.Errorf("event %d of room %s: %w", rec.Seq, rec.Room, err)
+	}
+	if e.Key == "" {
+		return event{Record: rec}, nil
+	}
+	return event{Record: rec, key: domain.KeyField(e.Actor.ID, e.Key)}, nil
+}
+
+// remains are what Redis holds of a room.
+type remains struct {
+	room        domain.RoomID
+	head, state uint64
+	meta        [3]string // head, state and since as they stand, "" where absent
+	length      int64
+	lastID      string // the last that the stream has assigned, "" without a stream
+	events      []event
+}
+
+func (r remains) last() uint64 {
+	if len(r.events) == 0 {
+		return 0
+	}
+	return r.events[len(r.events)-1].Seq
+}
+
+// sound reports whether the stream can stay as it is and be continued: it has no
+// hole, nothing is missing between it and the archive, and it goes on counting
+// where it ends.
+func (r remains) sound(archived uint64) bool {
+	n := len(r.events)
+	return n > 0 && r.events[0].Seq <= archived+1 && r.last()-r.events[0].Seq == uint64(n-1) &&
+		r.lastID == streamID(r.last())
+}
+
+func streamID(seq uint64) string { return "0-" + strconv.FormatUint(seq, 10) }
+
+// survey reads what Redis holds. The parts may be of different moments; restore.lua
+// will notice.
+func (p *repairer) survey(ctx context.Context, room domain.RoomID) (remains, error) {
+	part := domain.PartitionOf(room, p.partitions)
+	found := remains{room: room}
+	meta, err := p.redis.HMGet(ctx, part.Meta(room), "head", "state", "since").Result()
+	if err != nil {
+		return found, domain.Unavailable("Redis", err)
+	}
+	for i, v := range meta {
+		found.meta[i], _ = v.(string)
+	}
+	found.head, _ = strconv.ParseUint(found.meta[0], 10, 64)
+	found.state, _ = strconv.ParseUint(found.meta[1], 10, 64)
+
+	info, err := p.redis.XInfoStream(ctx, part.Room(room)).Result()
+	switch {
+	case err == nil:
+		found.length, found.lastID = info.Length, info.LastGeneratedID
+	case !strings.Contains(err.Error(), "no such key"):
+		return found, domain.Unavailable("Redis", err)
+	}
+	found.events, err = p.streamed(ctx, part.Room(room), room)
+	return found, err
+}
+
+func (p *repairer) streamed(ctx context.Context, stream string, room domain.RoomID) ([]event, error) {
+	var events []event
+	for from := "-"; ; {
+		entries, err := p.redis.XRangeN(ctx, stream, from, "+", page).Result()
+		if err != nil {
+			return nil, domain.Unavailable("Redis", err)
+		}
+		for _, entry := range entries {
+			seq, err := strconv.ParseUint(strings.TrimPrefix(entry.ID, "0-"), 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("stream %s: entry %s is not ours", stream, entry.ID)
+			}
+			payload, _ := entry.Values["payload"].(string)
+			key, _ := entry.Values["key"].(string)
+			events = append(events, event{domain.Record{Room: room, Seq: seq, Payload: []byte(payload)}, key})
+		}
+		if len(entries) < page {
+			return events, nil
+		}
+		from = "(" + entries[len(entries)-1].ID
+	}
+}
+
+// carryOut has restore.lua do what the plan says. It returns false when the room is no
+// longer as it was found.
+func (p *repairer) carryOut(ctx context.Context, found remains, plan plan) (bool, error) {
+	if plan.nothingToDo(found) {
+		return true, nil
+	}
+	part := domain.PartitionOf(found.room, p.partitions)
+	args := []any{found.meta[0], found.meta[1], found.meta[2], found.length, found.lastID}
+	args = append(args, bit(plan.anew), plan.head, plan.room.StateSeq, plan.since)
+	args = append(args, len(plan.stream))
+	for _, e := range plan.stream {
+		args = append(args, e.Seq, e.Payload, e.key)
+	}
+	keyed := slices.DeleteFunc(slices.Clone(plan.window), func(e event) bool { return e.key == "" })
+	args = append(args, len(keyed))
+	for _, e := range keyed {
+		args = append(args, e.key, e.Seq)
+	}
+	args = append(args, len(plan.log))
+	for _, e := range plan.log {
+		args = append(args, uuidOf(e.Record), "", e.Payload)
+	}
+	keys := []string{part.Room(found.room), part.Meta(found.room), part.Log()}
+	done, err := restoreScript.Run(ctx, p.redis, keys, args...).Bool()
+	if err != nil {
+		return false, redisError(err)
+	}
+	if done {
+		p.metrics.repairs.WithLabelValues("repaired").Inc()
+		p.metrics.lost.Add(float64(plan.lost))
+		p.logger.WarnContext(ctx, "put back a room that Redis had forgotten something of",
+			slog.String("room", string(found.room)), slog.Uint64("head_was", found.head), slog.Uint64("head", plan.head),
+			slog.Int("events", len(plan.stream)), slog.Int("logged", len(plan.log)), slog.Int("lost", plan.lost))
+	}
+	return done, nil
+}
+
+func bit(b bool) string {
+	if b {
+		return "1"
+	}
+	return ""
+}
+
+// uuidOf returns the id of the event, which is also its message's.
+func uuidOf(rec domain.Record) string {
+	if e, err := rec.Event(); err == nil {
+		return e.ID
+	}
+	return domain.NewID()
+}
+
+func sortEvents(events []event) {
+	slices.SortFunc(events, func(a, b event) int { return cmp.Compare(a.Seq, b.Seq) })
+}

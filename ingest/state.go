@@ -1,0 +1,190 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"confab/domain"
+)
+
+// page is how many records are read at a time.
+const page = 500
+
+// freshen makes the cached state one that holds every change acked before the call.
+// It costs one look at the room's meta hash when nothing has changed.
+func (s *Service) freshen(ctx context.Context, r *cachedRoom) error {
+	for range 2 {
+		state, err := s.stateInRedis(ctx, r.id)
+		v := r.version()
+		switch {
+		case errors.Is(err, redis.Nil):
+			return s.repair(ctx, r, v)
+		case err != nil:
+			return domain.Unavailable("Redis", err)
+		case v.exists && v.state == state:
+			return nil
+		case v.exists && v.state > state:
+			continue // it was changed here just now; or Redis has lost a change
+		}
+		if err := s.refresh(ctx, r, v); err != nil {
+			return err
+		}
+		if r.version().state >= state {
+			return nil
+		}
+		break
+	}
+	return s.repair(ctx, r, r.version())
+}
+
+func (s *Service) stateInRedis(ctx context.Context, room domain.RoomID) (uint64, error) {
+	return s.config.Redis.HGet(ctx, s.partition(room).Meta(room), "state").Uint64()
+}
+
+func (s *Service) partition(room domain.RoomID) domain.Partition {
+	return domain.PartitionOf(room, s.config.Partitions)
+}
+
+// catchUp renews a state of which the append script has said that it is stale.
+func (s *Service) catchUp(ctx context.Context, r *cachedRoom, v version) error {
+	if err := s.refresh(ctx, r, v); err != nil {
+		return err
+	}
+	if r.version() == v { // the change is in no event: the meta hash is wrong
+		return s.repair(ctx, r, v)
+	}
+	return nil
+}
+
+// refresh reads what has happened since version v, unless somebody else has done so
+// meanwhile. It fails with CodeNotFound when there is no such room.
+func (s *Service) refresh(ctx context.Context, r *cachedRoom, v version) error {
+	release, err := hold(ctx, r.reading)
+	if err != nil {
+		return err
+	}
+	defer release()
+	now := r.version()
+	if now.exists && now != v {
+		return nil
+	}
+	room := (*domain.Room)(nil)
+	if !now.exists {
+		if room, err = viewedRoom(ctx, s.config.Views, r.id); err != nil {
+			return err
+		}
+		r.set(room)
+	}
+	if err := s.follow(ctx, r); err != nil {
+		return err
+	}
+	if !r.version().exists {
+		s.rooms.drop(r)
+		return domain.ErrRoomNotFound()
+	}
+	s.rooms.weigh(r)
+	return nil
+}
+
+// viewedRoom returns the state that the views know, or that before the first event.
+func viewedRoom(ctx context.Context, views domain.Views, id domain.RoomID) (*domain.Room, error) {
+	room, err := views.Room(ctx, id)
+	switch {
+	case errors.Is(err, domain.ErrNotFound):
+		return domain.NewRoom(id), nil
+	case err != nil:
+		return nil, domain.Unavailable("the store", err)
+	}
+	return room, nil
+}
+
+// follow applies what the stream and, where it was trimmed meanwhile, the archive
+// hold beyond the cached state. If something is missing between, it leaves the state
+// as far as it got: the append script will find that out.
+func (s *Service) follow(ctx context.Context, r *cachedRoom) error {
+	for {
+		after := r.version().seq
+		records, err := s.config.Stream.Range(ctx, r.id, after, page)
+		if err != nil {
+			return domain.Unavailable("Redis", err)
+		}
+		if len(records) > 0 && records[0].Seq > after+1 {
+			if records, err = s.config.Archive.Range(ctx, r.id, after, page); err != nil {
+				return domain.Unavailable("the archive", err)
+			}
+		}
+		if len(records) == 0 {
+			return nil
+		}
+		if err := r.applyRecords(records); err != nil {
+			return fmt.Errorf("room %s: %w", r.id, err)
+		}
+	}
+}
+
+// repair puts back what Redis has forgotten of the room, unless that was done since
+// version v.
+func (s *Service) repair(ctx context.Context, r *cachedRoom, v version) error {
+	release, err := hold(ctx, r.reading)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if r.version().repairs != v.repairs {
+		return nil
+	}
+	room, err := s.repairs.repair(ctx, r.id, r.version().seq)
+	if err != nil {
+		if domain.CodeOf(err) == domain.CodeNotFound {
+			s.rooms.drop(r)
+		}
+		return err
+	}
+	r.repaired(room)
+	s.rooms.weigh(r)
+	return nil
+}
+
+// findKey returns the event that the command's key was used for, or ErrNotFound.
+func (s *Service) findKey(ctx context.Context, c *command) (domain.Record, error) {
+	known, err := s.config.Redis.HMGet(ctx, s.partition(c.room).Meta(c.room), domain.KeyField(c.actor, c.key)).Result()
+	if err != nil {
+		return domain.Record{}, domain.Unavailable("Redis", err)
+	}
+	if seq, ok := known[0].(string); ok {
+		n, err := strconv.ParseUint(seq, 10, 64)
+		if err != nil {
+			return domain.Record{}, fmt.Errorf("key of room %s: %w", c.room, err)
+		}
+		return s.recordOf(ctx, c.room, n, nil)
+	}
+	first, err := s.config.Archive.FindKey(ctx, c.room, c.actor, c.key)
+	if err != nil && !errors.Is(err, domain.ErrNotFound) {
+		err = domain.Unavailable("the archive", err)
+	}
+	return first, err
+}
+
+// recordOf returns the record of an event, whose payload may be known already, or
+// ErrNotFound.
+func (s *Service) recordOf(ctx context.Context, room domain.RoomID, seq uint64, payload []byte) (domain.Record, error) {
+	if payload != nil {
+		return domain.Record{Room: room, Seq: seq, Payload: payload}, nil
+	}
+	for _, source := range []interface {
+		Range(ctx context.Context, room domain.RoomID, after uint64, limit int) ([]domain.Record, error)
+	}{s.config.Stream, s.config.Archive} {
+		records, err := source.Range(ctx, room, seq-1, 1)
+		if err != nil {
+			return domain.Record{}, domain.Unavailable("history", err)
+		}
+		if len(records) > 0 && records[0].Seq == seq {
+			return records[0], nil
+		}
+	}
+	return domain.Record{}, domain.ErrNotFound
+}
