@@ -44,8 +44,10 @@ func named(name string) http.Handler {
 }
 
 // echo answers WebSocket messages with themselves.
-func echo(w http.ResponseWriter, r *http.Request) {
-	c, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
+func echo(w http.ResponseWriter, r *http.Request) { echoAs("", w, r) }
+
+func echoAs(name string, w http.ResponseWriter, r *http.Request) {
+	c, err := (&websocket.Upgrader{}).Upgrade(w, r, http.Header{"X-Node": {name}})
 	if err != nil {
 		return
 	}
@@ -60,12 +62,19 @@ func echo(w http.ResponseWriter, r *http.Request) {
 
 func dial(t *testing.T, n *nginxtest.Nginx) *websocket.Conn {
 	t.Helper()
+	c, _ := dialNamed(t, n)
+	return c
+}
+
+// dialNamed also returns the name of the node that took the connection.
+func dialNamed(t *testing.T, n *nginxtest.Nginx) (*websocket.Conn, string) {
+	t.Helper()
 	c, resp, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+n.Addr+"/ws", nil)
 	if err != nil {
 		t.Fatalf("dial: %v %v", err, resp)
 	}
 	t.Cleanup(func() { c.Close() })
-	return c
+	return c, resp.Header.Get("X-Node")
 }
 
 func hearsItself(t *testing.T, c *websocket.Conn) {
@@ -150,22 +159,35 @@ func TestWebSocket_survivesAReload(t *testing.T) {
 	hearsItself(t, dial(t, n))
 }
 
-// least_conn: after a node came back, new connections go where few are.
+// least_conn: a node that came back gets the new connections until it has its share.
 func TestWebSocket_goesWhereFewAre(t *testing.T) {
-	var open [2]atomic.Int32
-	node := func(i int) string {
+	left := make(chan string, 10)
+	node := func(name string) string {
 		return startNode(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			open[i].Add(1)
-			defer open[i].Add(-1)
-			echo(w, r)
+			echoAs(name, w, r)
+			left <- name
 		}))
 	}
-	n := nginxtest.Start(t, node(0), node(1))
-	for range 10 {
-		hearsItself(t, dial(t, n))
+	n := nginxtest.Start(t, node("a"), node("b"))
+	conns := map[string][]*websocket.Conn{}
+	connect := func(count int) {
+		for range count {
+			c, name := dialNamed(t, n)
+			conns[name] = append(conns[name], c)
+		}
 	}
-	if a, b := open[0].Load(), open[1].Load(); a != 5 || b != 5 {
-		t.Errorf("10 connections were spread %d to %d", a, b)
+	connect(6)
+	if len(conns["a"]) != 3 || len(conns["b"]) != 3 {
+		t.Fatalf("6 connections were spread %d to %d", len(conns["a"]), len(conns["b"]))
+	}
+	for _, c := range conns["a"] {
+		check(t, c.Close())
+		<-left
+	}
+	conns["a"] = nil
+	connect(3)
+	if len(conns["a"]) != 3 {
+		t.Errorf("the idle node got %d of 3 connections", len(conns["a"]))
 	}
 }
 
