@@ -26,39 +26,11 @@ type Commands interface {
 
 // Hub is what the server asks of fanout.
 type Hub interface {
-	// Subscribe starts feeding sink, until the subscription or ctx ends. The caller
-	// has the right to read; the hub checks again whenever it may have changed.
-	Subscribe(ctx context.Context, user domain.UserID, room domain.RoomID, from Cursor, sink Sink) (Subscription, error)
-}
-
-// Cursor says where a subscription begins: after a seq, or, if Live, at the head.
-type Cursor struct {
-	After uint64
-	Live  bool
-}
-
-// Subscription is one sink's place in a room.
-type Subscription interface {
-	// Close ends it. After its return no method of the sink is called any more.
-	Close()
-}
-
-// Sink receives a subscription: Subscribed first, then Events, CaughtUp once, Events.
-// Calls come one at a time. Only Flushed may block.
-type Sink interface {
-	// Subscribed tells the newest seq at the start.
-	Subscribed(head uint64)
-	// Events hands over n whole encoded frames, the last of seq last. An error means
-	// that the connection is closed or over its backlog; the hub ends the subscription.
-	Events(frames []byte, n int, last uint64) error
-	// Flushed blocks until the backlog is small: the flow control of catching up.
-	Flushed(ctx context.Context) error
-	// CaughtUp tells that everything up to the head of this moment was handed over.
-	CaughtUp(seq uint64)
-	// Reset tells that the cursor is beyond the room's history. The subscription is over.
-	Reset(head uint64)
-	// Ended tells that the hub ended the subscription, and why.
-	Ended(err error)
+	// Subscribe starts feeding sink, until the subscription ends; ctx bounds only the
+	// call itself. It asks whether user may read the room, and again whenever that may
+	// have changed. Before it returns it has called Subscribed or Reset, or, on an
+	// error, nothing.
+	Subscribe(ctx context.Context, user domain.UserID, room domain.RoomID, from domain.Cursor, sink domain.Sink) (domain.Subscription, error)
 }
 
 // Control carries word between nodes that a session ended. It may lose some: caches

@@ -41,6 +41,7 @@ func (s *Server) routes() (http.Handler, error) {
 // api is the REST part of the wire contract; openapi.yaml describes it.
 func (s *Server) api(r chi.Router) {
 	r.Get("/openapi.yaml", serveOpenAPI)
+	r.Get("/asyncapi.yaml", serveAsyncAPI)
 
 	r.Post("/users", s.anybody(s.postUser))
 	r.Post("/sessions", s.anybody(s.postSession))

@@ -16,8 +16,8 @@ type subscription struct {
 	epoch string
 
 	mu   sync.Mutex
-	feed Subscription // the hub's end; nil until Subscribe returned
-	last uint64       // newest seq that the client was given or told of
+	feed domain.Subscription // the hub's end; nil until Subscribe returned
+	last uint64              // newest seq that the client was given or told of
 }
 
 // subscribe begins to follow a room. If the connection follows it already, that one
@@ -32,20 +32,22 @@ func (c *conn) subscribe(ctx context.Context, f frames.Subscribe) error {
 	} else if others >= maxSubscriptions {
 		return domain.Errorf(domain.CodeInvalid, "a connection follows at most %d rooms; unsubscribe from one, or open another connection", maxSubscriptions)
 	}
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
 	sub := &subscription{c: c, id: f.ID, room: f.Room}
-	err := c.view(ctx, f.Room, func(r *domain.Room) error {
+	err := c.s.cfg.Commands.View(ctx, f.Room, func(r *domain.Room) error {
 		sub.epoch = r.Epoch
 		return r.CanRead(c.session.User.ID)
 	})
 	if err != nil {
 		return err
 	}
-	from := Cursor{Live: true}
+	from := domain.Cursor{Live: true}
 	if f.After != nil {
 		if f.Epoch != "" && f.Epoch != sub.epoch {
 			return c.reset(ctx, sub)
 		}
-		from = Cursor{After: *f.After}
+		from = domain.Cursor{After: *f.After}
 	}
 	c.mu.Lock()
 	c.subs[f.Room] = sub
@@ -61,16 +63,8 @@ func (c *conn) subscribe(ctx context.Context, f frames.Subscribe) error {
 	return nil
 }
 
-func (c *conn) view(ctx context.Context, room domain.RoomID, f func(*domain.Room) error) error {
-	ctx, cancel := context.WithTimeout(ctx, commandTime)
-	defer cancel()
-	return c.s.cfg.Commands.View(ctx, room, f)
-}
-
 // reset answers a cursor of another epoch.
 func (c *conn) reset(ctx context.Context, sub *subscription) error {
-	ctx, cancel := context.WithTimeout(ctx, commandTime)
-	defer cancel()
 	heads, err := c.s.cfg.Timeline.Heads(ctx, sub.room)
 	if err != nil {
 		return domain.Unavailable("the history", err)
