@@ -6,7 +6,6 @@ import (
 
 	"confab/domain"
 	"confab/domain/domaintest"
-	"confab/web"
 )
 
 // fakeRooms is web.Commands and domain.Timeline over one log in memory. It decides
@@ -202,6 +201,6 @@ func (f *fakeRooms) set(change func(*fakeRooms)) {
 // noHub is a hub for tests that open no WebSocket.
 type noHub struct{}
 
-func (noHub) Subscribe(context.Context, domain.UserID, domain.RoomID, web.Cursor, web.Sink) (web.Subscription, error) {
+func (noHub) Subscribe(context.Context, domain.UserID, domain.RoomID, domain.Cursor, domain.Sink) (domain.Subscription, error) {
 	panic("no WebSocket in this test")
 }
