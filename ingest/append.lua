@@ -43,6 +43,10 @@ end
 local id = redis.call('XADD', room, '0-*', 'payload', payload, 'key', key)
 if id ~= '0-' .. seq then
   redis.call('XDEL', room, id)
+  -- A stream that counts from too low must not count up to seq by our attempts.
+  if tonumber(string.sub(id, 3)) < tonumber(seq) then
+    redis.call('XDEL', room, redis.call('XADD', room, '0-' .. seq, 'payload', ''))
+  end
   return {'behind'}
 end
 redis.call('XADD', log, '*', '_watermill_message_uuid', uuid, 'metadata', metadata, 'payload', payload)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"time"
 
@@ -39,6 +38,10 @@ type command struct {
 	fresh   bool   // decided on a state that was read after the command came
 	checked uint64 // the archive has no event with this key before this seq
 }
+
+// neverUsed is what a key made here is checked up to: above every seq, and exact as a
+// Lua number.
+const neverUsed = 1 << 53
 
 // errAgain says that what was in the way is out of it.
 var errAgain = errors.New("try again")
@@ -105,7 +108,7 @@ func (s *Service) prepare(ctx context.Context, r *cachedRoom, c *command) error 
 // refused.
 func (s *Service) append(ctx context.Context, r *cachedRoom, c *command) (domain.Receipt, error) {
 	if c.keyIsNew {
-		c.checked = math.MaxUint64
+		c.checked = neverUsed
 	} else if since := r.keysSince(); since > 1 {
 		// The script would only ask; this saves a round trip.
 		if receipt, err := s.askArchive(ctx, r, c, since); !errors.Is(err, errAgain) {
