@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"confab/domain"
@@ -137,6 +138,7 @@ func TestProjector_twoAtOnce(t *testing.T) {
 }
 
 func TestProjector_takesOverWithinFiveSeconds(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, server{domaintest.StartRedis(t).Addr, func(time.Duration) {}})
 	byDefault := func(c *projector.Config) { c.LeaseTTL = 0 }
 	first := f.start(byDefault)
@@ -198,7 +200,8 @@ func TestProjector_storeAwayAndBack(t *testing.T) {
 	onBoth(t, func(t *testing.T, s server) {
 		f := newFixture(t, s)
 		book := &logBook{}
-		p := f.start(func(c *projector.Config) { c.Logger = book.logger(); c.HotWindow = 10 })
+		metrics := prometheus.NewRegistry()
+		p := f.start(func(c *projector.Config) { c.Logger, c.Registerer, c.HotWindow = book.logger(), metrics, 10 })
 		room := newRoom()
 		want := f.says(room, 5)
 		f.archived(want)
@@ -207,7 +210,9 @@ func TestProjector_storeAwayAndBack(t *testing.T) {
 		want = append(want, f.says(room, 100)...)
 		f.eventually("not ready", func() bool { return p.Ready() != nil })
 		require.ErrorIs(t, p.Ready(), errAway)
-		f.eventually("several tries", func() bool { return f.pending() > 0 })
+		f.eventually("the log was looked at", func() bool { return gauge(t, metrics, "confab_projector_pending_entries") >= 100 })
+		lag := gauge(t, metrics, "confab_projector_log_entries")
+		require.GreaterOrEqual(t, lag, 100.0)
 		require.GreaterOrEqual(t, f.redis.XLen(t.Context(), part.Log()).Val(), int64(100), "the log keeps the backlog")
 		require.Len(t, f.roomStream(room), 105, "nothing is trimmed before it is archived")
 
@@ -236,6 +241,7 @@ func TestProjector_flushedRedis(t *testing.T) {
 }
 
 func TestProjector_redisRestarts(t *testing.T) {
+	t.Parallel()
 	redis := domaintest.StartRedis(t)
 	f := newFixture(t, server{redis.Addr, func(time.Duration) {}})
 	p := f.start()
@@ -266,4 +272,16 @@ func TestProjector_stopsWhileTheStoreIsAway(t *testing.T) {
 		f.archived(want)
 		f.acked()
 	})
+}
+
+func gauge(t *testing.T, metrics prometheus.Gatherer, name string) float64 {
+	t.Helper()
+	families, err := metrics.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	return 0
 }

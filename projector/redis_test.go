@@ -22,6 +22,7 @@ type server struct {
 
 // onBoth runs a test on redis-server and on miniredis.
 func onBoth(t *testing.T, test func(t *testing.T, s server)) {
+	t.Parallel()
 	t.Run("redis", func(t *testing.T) {
 		t.Parallel()
 		test(t, server{domaintest.StartRedis(t, "--appendfsync", "no").Addr, func(time.Duration) {}})

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,8 +86,9 @@ func (p *Projector) tidyLog(ctx context.Context, part domain.Partition) {
 func (p *Projector) trimLog(ctx context.Context, part domain.Partition) error {
 	log := part.Log()
 	groups, err := p.cfg.Redis.XInfoGroups(ctx, log).Result()
-	if err != nil || len(groups) == 0 {
-		return err
+	ours := func(g redis.XInfoGroup) bool { return g.Name == Group }
+	if err != nil || !slices.ContainsFunc(groups, ours) {
+		return err // until there is our group, nothing has been read
 	}
 	var keep string
 	for _, g := range groups {
@@ -100,7 +102,7 @@ func (p *Projector) trimLog(ctx context.Context, part domain.Partition) error {
 				id = pending.Lower
 			}
 		}
-		if g.Name == Group {
+		if ours(g) {
 			p.metrics.pending.WithLabelValues(partLabel(part)).Set(float64(g.Pending))
 		}
 		if keep == "" || idLess(id, keep) {
