@@ -8,3 +8,6 @@ func (b *Bus) Lost() int {
 	_ = b.metrics.reconnects.Write(&m)
 	return int(m.GetCounter().GetValue())
 }
+
+// NewGap makes the message by which a bus signals a gap.
+var NewGap = gapMessage

@@ -244,6 +244,10 @@ func (r *room) pass() {
 		if m.next > last { // it entered with more than the room had
 			return true
 		}
+		if m.next < first { // should never be; nobody is to miss an event if it is
+			r.hub.start(m.catchUp)
+			return false
+		}
 		part := r.frames[m.next-first:]
 		delivered += len(part)
 		return m.deliver(join(part), len(part), last)

@@ -1,0 +1,428 @@
+package fanout_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"confab/domain"
+	"confab/domain/domaintest"
+	"confab/fanout"
+)
+
+func TestHub_liveOnly(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		w.logs(10)
+		s := w.subscribes(live)
+		assert.EqualValues(t, 11, s.head)
+		w.posts(5)
+		synctest.Wait()
+		assert.EqualValues(t, 16, s.has())
+		assert.Zero(t, s.caughtUp)
+		assert.EqualValues(t, 16, s.sub.Head())
+	})
+}
+
+// Any depth: from the ring, from pages, from both.
+func TestHub_resume(t *testing.T) {
+	for _, depth := range []int{0, 1, 2, 40, 127, 128, 129, 1000, 5000} {
+		inWorld(t, fanout.HubConfig{RingFrames: 50}, func(w *world) {
+			first := w.subscribes(live) // so that there is a ring
+			w.posts(5000)
+			s := w.subscribes(after(w.head() - uint64(depth)))
+			synctest.Wait()
+			assert.Equal(t, w.head(), s.has(), "depth %d", depth)
+			assert.Equal(t, w.head(), s.caughtUp, "depth %d", depth)
+			w.posts(1)
+			synctest.Wait()
+			assert.Equal(t, w.head(), s.has())
+			assert.Equal(t, w.head(), first.has())
+		})
+	}
+}
+
+func TestHub_resumeFromTheVeryStart(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		w.logs(3000)
+		s := w.subscribes(after(0))
+		synctest.Wait()
+		assert.EqualValues(t, 3001, s.has())
+		assert.EqualValues(t, 3001, s.caughtUp)
+	})
+}
+
+func TestHub_cursorInTheFutureIsReset(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		w.logs(4)
+		s := w.subscribes(after(6))
+		assert.True(t, s.reset)
+		assert.EqualValues(t, 5, s.head)
+		w.posts(3)
+		synctest.Wait()
+		assert.Zero(t, s.calls, "the subscription has ended")
+		s.sub.Close()
+		max := w.subscribes(after(1<<64 - 1))
+		assert.True(t, max.reset)
+	})
+}
+
+func TestHub_gapInTheMiddleIsFetched(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		s := w.subscribes(live)
+		w.posts(2)
+		w.logs(3)
+		w.posts(1)
+		synctest.Wait()
+		assert.Equal(t, w.head(), s.has())
+	})
+}
+
+func TestHub_repeatsAndDisorderAreDropped(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		s := w.subscribes(live)
+		records := w.logs(6)
+		for _, i := range []int{0, 0, 2, 1, 0, 5, 3, 2, 4} {
+			w.publish(records[i])
+		}
+		synctest.Wait()
+		assert.Equal(t, w.head(), s.has())
+	})
+}
+
+func TestHub_lostLastMessageIsFoundByTheHeadCheck(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		s := w.subscribes(live)
+		w.logs(1)
+		settled(2 * time.Second)
+		assert.Equal(t, w.head(), s.has())
+	})
+}
+
+func TestHub_gapOfTheBusIsCheckedAtOnce(t *testing.T) {
+	inWorld(t, fanout.HubConfig{CheckEvery: time.Hour}, func(w *world) {
+		s := w.subscribes(live)
+		w.logs(7)
+		w.bus.gap()
+		synctest.Wait()
+		assert.Equal(t, w.head(), s.has())
+	})
+}
+
+func TestHub_strangeMessageIsAGap(t *testing.T) {
+	inWorld(t, fanout.HubConfig{CheckEvery: time.Hour}, func(w *world) {
+		s := w.subscribes(live)
+		w.logs(1)
+		w.publish(domain.Record{Payload: []byte("no event")})
+		synctest.Wait()
+		assert.Equal(t, w.head(), s.has())
+	})
+}
+
+// After a long absence of the bus each member takes what it missed at its own pace.
+func TestHub_longGapIsCaughtUpWithFlowControl(t *testing.T) {
+	inWorld(t, fanout.HubConfig{RepairLimit: 100}, func(w *world) {
+		quick, slow := w.subscribes(live), w.subscribes(live)
+		slow.full = make(chan struct{})
+		w.logs(10_000)
+		w.bus.gap()
+		settled(time.Second)
+		assert.Equal(t, w.head(), quick.has())
+		assert.Less(t, slow.has(), uint64(200), "it got what it did not ask for")
+		w.posts(10)
+		synctest.Wait()
+		assert.Equal(t, w.head(), quick.has())
+		close(slow.full)
+		synctest.Wait()
+		assert.Equal(t, w.head(), slow.has())
+	})
+}
+
+func TestHub_manyCatchingUpReadEachPageOnce(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		w.logs(128*20 - 1)
+		var sinks []*sink
+		w.log.before = func() { <-time.After(time.Millisecond) } // all ask before the first is answered
+		for range 100 {
+			sinks = append(sinks, w.subscribes(after(5)))
+		}
+		settled(time.Second)
+		for _, s := range sinks {
+			assert.Equal(t, w.head(), s.has())
+		}
+		assert.Less(t, w.log.reads, 30, "20 pages")
+	})
+}
+
+// Events keep coming while a subscriber resumes, at every seam.
+func TestHub_resumeWhileEventsKeepComing(t *testing.T) {
+	inWorld(t, fanout.HubConfig{RingFrames: 16, ChunkBytes: 20}, func(w *world) {
+		w.logs(300)
+		w.subscribes(live)
+		s := &sink{t: t, from: after(100)}
+		w.log.before = func() { w.posts(1) }
+		w.access.before = func() { w.posts(1) }
+		s.subscribe(w, alice.ID)
+		settled(time.Second)
+		w.log.before, w.access.before = nil, nil
+		w.posts(3)
+		synctest.Wait()
+		assert.Equal(t, w.head(), s.has())
+		assert.NotZero(t, s.caughtUp)
+	})
+}
+
+func TestHub_gatheredEventsAreOneCallForEachMember(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		s := w.subscribes(live)
+		w.logs(50)
+		w.publish(w.hist.Records(int(w.head()), 0)...) // a gap: one page, one pass
+		synctest.Wait()
+		assert.Equal(t, w.head(), s.has())
+		assert.Equal(t, 1, s.calls)
+	})
+}
+
+func TestHub_slowOrFailingSinkCostsOnlyItself(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		stuck := &sink{t: t, from: after(0), full: make(chan struct{})}
+		stuck.subscribe(w, alice.ID)
+		failing, good := w.subscribes(live), w.subscribes(live)
+		failing.mu.Lock()
+		failing.fails = errors.New("connection reset")
+		failing.mu.Unlock()
+		w.posts(20)
+		settled(time.Minute)
+		assert.Equal(t, w.head(), good.has())
+		assert.Zero(t, stuck.has())
+		failing.mu.Lock()
+		failing.fails = nil
+		failing.mu.Unlock()
+		w.posts(1)
+		synctest.Wait()
+		assert.Zero(t, failing.calls, "it is not a member any more")
+		failing.sub.Close()
+		stuck.sub.Close() // ends the wait for the flush
+	})
+}
+
+func TestHub_closedSubscriptionGetsNothing(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		s, other := w.subscribes(live), w.subscribes(live)
+		w.posts(1)
+		synctest.Wait()
+		s.sub.Close()
+		s.sub.Close()
+		w.posts(1)
+		synctest.Wait()
+		assert.Equal(t, w.head()-1, s.has())
+		assert.Equal(t, w.head(), other.has())
+	})
+}
+
+func TestHub_roomLingersAndThenUnsubscribes(t *testing.T) {
+	inWorld(t, fanout.HubConfig{Linger: 10 * time.Second}, func(w *world) {
+		w.subscribes(live).sub.Close()
+		settled(8 * time.Second)
+		assert.Equal(t, 1, w.bus.subscriptions())
+		s := w.subscribes(live) // uses the same
+		settled(time.Minute)
+		assert.Equal(t, 1, w.bus.opened)
+		s.sub.Close()
+		settled(15 * time.Second)
+		assert.Zero(t, w.bus.subscriptions())
+		w.logs(3)
+		again := w.subscribes(after(1))
+		synctest.Wait()
+		assert.Equal(t, w.head(), again.has())
+		assert.Equal(t, 2, w.bus.opened)
+	})
+}
+
+func TestHub_redisAwayAtSubscribe(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		for name, set := range map[string]func(error){"bus": w.bus.failWith, "timeline": w.log.failWith} {
+			set(errAway)
+			_, err := w.hub.Subscribe(context.Background(), alice.ID, w.hist.Room, live, &sink{t: t})
+			assert.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), name)
+			set(nil)
+		}
+		w.access.failWith(domain.Unavailable("redis", errAway))
+		_, err := w.hub.Subscribe(context.Background(), alice.ID, w.hist.Room, live, &sink{t: t})
+		assert.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+		w.access.failWith(nil)
+		w.subscribes(live)
+	})
+}
+
+func TestHub_redisAwayLater(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		w.logs(500)
+		member := w.subscribes(live)
+		resuming := &sink{t: t, from: after(0), full: make(chan struct{})}
+		resuming.subscribe(w, alice.ID)
+		settled(0)
+		w.log.failWith(errAway)
+		close(resuming.full)
+		w.logs(1)
+		w.posts(1) // there is a gap before it
+		settled(time.Minute)
+		assert.Less(t, member.has(), w.head())
+		assert.Less(t, resuming.has(), w.head())
+		w.log.failWith(nil)
+		settled(4 * time.Second)
+		assert.Equal(t, w.head(), member.has())
+		assert.Equal(t, w.head(), resuming.has())
+	})
+}
+
+func TestHub_noAccess(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		w.access.remove(alice.ID)
+		_, err := w.hub.Subscribe(context.Background(), alice.ID, w.hist.Room, live, &sink{t: t})
+		assert.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+		assert.Zero(t, w.bus.opened, "a room was opened for somebody who may not read it")
+		other := &sink{t: t}
+		other.subscribe(w, "somebody else")
+		_, err = w.hub.Subscribe(context.Background(), alice.ID, w.hist.Room, live, &sink{t: t})
+		assert.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+	})
+}
+
+func TestHub_removedMemberGetsTheRemovalAndNothingAfterIt(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		s := w.subscribes(live)
+		other := &sink{t: t}
+		other.subscribe(w, "somebody else")
+		w.posts(2)
+		removal := w.hist.Leave(alice)
+		w.access.remove(alice.ID)
+		w.log.append(domaintest.RecordOf(removal))
+		w.logs(3)
+		w.publish(w.hist.Records(2, 0)...) // in one pass
+		synctest.Wait()
+		assert.Equal(t, removal.Seq, s.has())
+		assert.Equal(t, domain.CodeNotFound, domain.CodeOf(s.ended))
+		assert.Equal(t, w.head(), other.has())
+	})
+}
+
+func TestHub_whoLeavesAPublicRoomStaysSubscribed(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		s := w.subscribes(after(0))
+		synctest.Wait()
+		w.happens(w.hist.Leave(alice))
+		w.posts(3)
+		synctest.Wait()
+		assert.Equal(t, w.head(), s.has())
+		assert.NoError(t, s.ended)
+		assert.EqualValues(t, 1, s.caughtUp)
+	})
+}
+
+// Nothing goes out while nobody knows whether it may.
+func TestHub_removedWhileAccessCannotBeChecked(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		s := w.subscribes(live)
+		w.access.failWith(domain.Unavailable("redis", errAway))
+		removal := w.hist.Leave(alice)
+		w.happens(removal)
+		w.posts(3)
+		settled(time.Minute)
+		assert.Equal(t, removal.Seq, s.has())
+		assert.NoError(t, s.ended)
+		w.access.failWith(nil)
+		w.access.remove(alice.ID)
+		settled(4 * time.Second)
+		assert.Equal(t, removal.Seq, s.has())
+		assert.Error(t, s.ended)
+	})
+}
+
+// The removal happens between the answer that access is granted and the head, and the
+// node does not hear of it.
+func TestHub_removedWhileSubscribing(t *testing.T) {
+	for name, from := range map[string]fanout.Cursor{"live": live, "resume": after(1)} {
+		inWorld(t, fanout.HubConfig{CheckEvery: time.Hour}, func(w *world) {
+			other := &sink{t: t}
+			other.subscribe(w, "somebody else") // so that there is a room
+			w.posts(5)
+			synctest.Wait()
+			s := &sink{t: t, from: from}
+			w.access.granted = func() {
+				w.access.remove(alice.ID)
+				w.log.append(domaintest.RecordOf(w.hist.Leave(alice)))
+				w.logs(3)
+			}
+			s.subscribe(w, alice.ID)
+			w.posts(3)
+			synctest.Wait()
+			assert.Error(t, s.ended, name)
+			assert.LessOrEqual(t, s.has(), max(s.head, 7), name)
+			if from.Resume {
+				assert.EqualValues(t, 7, s.has())
+			}
+			assert.Equal(t, w.head(), other.has())
+		})
+	}
+}
+
+func TestHub_removedInAGapThatWasJumpedOver(t *testing.T) {
+	inWorld(t, fanout.HubConfig{RepairLimit: 10}, func(w *world) {
+		s := w.subscribes(live)
+		w.logs(50)
+		removal := w.hist.Leave(alice)
+		w.access.remove(alice.ID)
+		w.log.append(domaintest.RecordOf(removal))
+		w.logs(50)
+		w.bus.gap()
+		settled(time.Second)
+		assert.Error(t, s.ended)
+		assert.LessOrEqual(t, s.has(), removal.Seq)
+	})
+}
+
+// An old removal in the history does not end the subscription of who came back.
+func TestHub_resumeOverOnesOwnRemoval(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		w.logs(3)
+		w.log.append(domaintest.RecordOf(w.hist.Leave(alice)))
+		w.logs(3)
+		w.log.append(domaintest.RecordOf(w.hist.Join(alice)))
+		s := w.subscribes(after(0))
+		synctest.Wait()
+		assert.Equal(t, w.head(), s.has())
+		assert.NoError(t, s.ended)
+	})
+}
+
+func TestHub_notRunning(t *testing.T) {
+	w := newWorld(t, fanout.HubConfig{})
+	_, err := w.hub.Subscribe(context.Background(), alice.ID, w.hist.Room, live, &sink{t: t})
+	assert.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+}
+
+func TestHub_stopsWithEverythingUnderWay(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		w.logs(1000)
+		w.subscribes(live)
+		stuck := &sink{t: t, from: after(0), full: make(chan struct{})}
+		stuck.subscribe(w, alice.ID)
+		w.posts(100)
+	})
+	synctest.Test(t, func(t *testing.T) { // while Redis is away
+		w := newWorld(t, fanout.HubConfig{})
+		w.logs(500)
+		stop := w.run()
+		w.subscribes(after(0))
+		w.subscribes(live)
+		w.log.failWith(errAway)
+		w.logs(5)
+		w.posts(1)
+		settled(time.Second)
+		stop()
+	})
+}
