@@ -1,0 +1,71 @@
+# The same verbs for people and for CI (.ci/run).
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Tools are built from the module .ci/tools, which pins them, into the clone.
+BIN := $(CURDIR)/.cache/bin
+
+# The tests of the whole system fill two cores by themselves, so the packages go first.
+TIMEOUT  ?= 15m
+PACKAGES  = $(shell go list ./... | grep -vx confab) ./.ci/testsummary
+FUZZTIME ?= 20s
+
+.PHONY: help
+help: ## List the verbs
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+.PHONY: run
+run: ## Run the server on :8080; it needs nothing but Go
+	go run .
+
+.PHONY: setup
+setup: ## Install what the tests need, or say what is missing
+	@.ci/setup
+
+.PHONY: test
+test: setup ## Run all tests with the race detector
+	@{ failed=0; \
+	   go test -race -json -timeout $(TIMEOUT) $(PACKAGES) 2>&1 || failed=1; \
+	   go test -race -json -timeout $(TIMEOUT) . 2>&1 || failed=1; \
+	   exit $$failed; } | go run ./.ci/testsummary
+
+.PHONY: fuzz
+fuzz: ## Fuzz every decoder for FUZZTIME (20s)
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+	   grep -ohE '^func Fuzz[A-Za-z0-9_]+' "$$dir"/*_test.go | sed 's/func //' | while read -r name; do \
+	     go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir"; done; done
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: rebuild-check
+rebuild-check: ## Show that the views, made again from the archive, come out equal
+	go test -race -run 'Rebuild|rebuild' -v . ./projector/...
+
+.PHONY: lint
+lint: tools ## Format, vet, linters, module files, known vulnerabilities
+	@unformatted=$$(git ls-files --cached --others --exclude-standard '*.go' | xargs gofmt -l); \
+	 [ -z "$$unformatted" ] || { echo "not formatted, run make fmt: $$unformatted"; exit 1; }
+	go vet ./... ./.ci/testsummary ./.ci/mongoserver
+	$(BIN)/golangci-lint run ./... ./.ci/testsummary ./.ci/mongoserver
+	go mod verify
+	go mod tidy -diff
+	@.ci/vulncheck $(BIN)/govulncheck ./...
+
+.PHONY: tools
+tools:
+	@cd .ci/tools && GOBIN=$(BIN) go install tool
+
+.PHONY: fmt
+fmt: ## Format the code
+	git ls-files --cached --others --exclude-standard '*.go' | xargs gofmt -w
+
+.PHONY: up
+up: ## Start the cluster of compose.yaml on http://localhost:8080
+	docker compose up --build --detach --wait
+
+.PHONY: down
+down: ## Stop the cluster; its data stays in volumes
+	docker compose down
