@@ -20,26 +20,27 @@ import (
 // The system tests run the program as its users do: as processes, built once with
 // the race detector.
 
-var buildOnce = sync.OnceValues(func() (string, error) {
+var buildDir string
+
+func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "confab-test-")
 	if err != nil {
-		return "", err
+		panic(err)
 	}
-	path := filepath.Join(dir, "confab")
+	buildDir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(buildDir, "confab")
 	out, err := exec.Command("go", "build", "-race", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build confab: %w\n%s", err, out)
 	}
 	return path, nil
 })
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := buildOnce(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(code)
-}
 
 // process is a running confab.
 type process struct {
@@ -70,7 +71,7 @@ func startConfab(t testing.TB, name string, env ...string) *process {
 
 func (p *process) start(t testing.TB, addr string) {
 	t.Helper()
-	binary, err := buildOnce()
+	binary, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,7 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 	if b.gate != nil {
 		cfg.Durable, cfg.Projected = b.gate, nil
 	}
-	commands, err := ingest.New(cfg)
+	commands, err := ingest.NewService(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 		Timeline:       timeline,
 		Views:          b.store,
 		Accounts:       b.store,
-		Hub:            hub,
+		Hub:            hubPort{hub},
 		Control:        b.bus,
 		Origins:        b.cfg.Origins,
 		TrustedProxies: b.trustedProxies(),
