@@ -84,7 +84,8 @@ func (c *contract) check(t testing.TB, req *http.Request, res *httptest.Response
 	if err != nil {
 		return ""
 	}
-	if res.Code == http.StatusMethodNotAllowed || req.Method == http.MethodHead {
+	// The router of kin-openapi takes /x/ for /x.
+	if res.Code == http.StatusMethodNotAllowed || req.Method == http.MethodHead || strings.HasSuffix(req.URL.Path, "/") {
 		return ""
 	}
 	err = openapi3filter.ValidateResponse(req.Context(), &openapi3filter.ResponseValidationInput{

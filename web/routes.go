@@ -19,22 +19,22 @@ var openAPI []byte
 // routes is the server's map.
 func (s *Server) routes() (http.Handler, error) {
 	r := chi.NewRouter()
-	r.Use(withRequestID, s.securityHeaders, s.recovered, s.clientIP())
+	r.Use(withRequestID, s.securityHeaders, s.recovered, s.clientIP(), middleware.GetHead)
 	r.NotFound(s.notFound)
 	r.MethodNotAllowed(s.methodNotAllowed(r))
 
 	r.Get("/ws", s.serveWS) // neither wrapped nor timed: it is hijacked
-	r.With(noStore, middleware.GetHead).Group(func(r chi.Router) {
+	r.With(noStore).Group(func(r chi.Router) {
 		r.Get("/healthz", s.getHealth)
 		r.Get("/readyz", s.getReady)
 		r.Handle("/metrics", promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{Registry: s.cfg.Registry}))
 	})
 	r.Route("/api", func(r chi.Router) {
-		r.Use(noStore, s.observed, withTimeout, s.crossOriginGuard, middleware.GetHead)
+		r.Use(noStore, s.observed, withTimeout, s.crossOriginGuard)
 		r.NotFound(s.notFound)
 		r.Route("/v1", s.api)
 	})
-	r.Handle("/*", s.page())
+	r.Get("/*", s.page().ServeHTTP)
 	return r, nil
 }
 
@@ -68,11 +68,14 @@ func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 
 // methodNotAllowed answers where a path has other methods.
 func (s *Server) methodNotAllowed(routes chi.Routes) http.HandlerFunc {
-	methods := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete}
+	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete}
 	return func(w http.ResponseWriter, r *http.Request) {
 		allowed := slices.DeleteFunc(slices.Clone(methods), func(m string) bool {
 			return !routes.Match(chi.NewRouteContext(), m, r.URL.Path)
 		})
+		if slices.Contains(allowed, http.MethodGet) {
+			allowed = append(allowed, http.MethodHead) // by middleware.GetHead
+		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		s.writeProblem(w, r, problem{
 			Status: http.StatusMethodNotAllowed, Code: domain.CodeInvalid,
