@@ -244,3 +244,21 @@ func TestSubscriber_closeIsIdempotentAndSendsAcks(t *testing.T) {
 		require.Error(t, err)
 	})
 }
+
+func TestSubscriber_entryDeletedWhilePending(t *testing.T) {
+	onBoth(t, func(t *testing.T, s server) {
+		f := newFixture(t, s)
+		f.send("1", "2")
+		before := f.read("c")
+		gone := before.take().Metadata.Get(projector.EntryID)
+		before.take()
+		require.NoError(t, before.sub.Close())
+		require.NoError(t, f.redis.XDel(t.Context(), part.Log(), gone).Err())
+
+		r := f.read("c")
+		require.Equal(t, "2", r.next())
+		f.eventually("nothing is pending", func() bool {
+			return f.redis.XPending(t.Context(), part.Log(), "g").Val().Count == 0
+		})
+	})
+}
