@@ -1,0 +1,112 @@
+package mongodb
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"confab/domain"
+)
+
+// apply writes the views of archived events, and moves each part's room to its end.
+// Whatever of it was done before stays as it is: messages and keys are only inserted,
+// rooms and members only replaced by newer ones.
+func (s *Store) apply(ctx context.Context, parts []*part) error {
+	var views views
+	for _, p := range parts {
+		if err := views.add(p); err != nil {
+			return err
+		}
+	}
+	if _, err := insert(ctx, s.messages, views.messages, false); err != nil {
+		return err
+	}
+	if _, err := insert(ctx, s.keys, views.keys, false); err != nil {
+		return err
+	}
+	if err := put(ctx, s.members, views.members, nil); err != nil {
+		return err
+	}
+	// Last: their seq promises that all the rest is there.
+	if err := put(ctx, s.rooms, views.newRooms, views.rooms); err != nil {
+		return err
+	}
+	s.remember(parts)
+	return nil
+}
+
+// views are the documents of some events.
+type views struct {
+	messages        []messageDocument
+	keys            []keyDocument
+	members         []memberDocument
+	newRooms, rooms []roomDocument
+}
+
+// add folds the events of a part that are not in the views into its room.
+func (v *views) add(p *part) error {
+	before := p.room.Seq
+	if p.events[len(p.events)-1].Seq <= before {
+		return nil
+	}
+	p.room.Members = map[domain.UserID]domain.Member{} // those that change
+	keys := map[string]bool{}
+	for _, e := range p.events {
+		if e.Seq <= before {
+			continue
+		}
+		if err := p.room.Apply(e); err != nil {
+			return err
+		}
+		if e.Kind == domain.MessagePosted {
+			v.messages = append(v.messages, messageOf(e))
+		}
+		if id := keyID(e.Room, e.Actor.ID, e.Key); e.Key != "" && !keys[id] {
+			keys[id] = true
+			v.keys = append(v.keys, keyDocument{ID: id, Seq: e.Seq})
+		}
+	}
+	for _, m := range p.room.Members {
+		v.members = append(v.members, memberOf(p.room.ID, m))
+	}
+	p.room.Members = nil
+	if doc := roomOf(p.room); before > 0 {
+		v.rooms = append(v.rooms, doc)
+	} else {
+		v.newRooms = append(v.newRooms, doc)
+	}
+	return nil
+}
+
+// versioned is a document that newer ones replace.
+type versioned interface{ version() (id any, seq uint64) }
+
+func (d roomDocument) version() (any, uint64)   { return d.ID, d.Seq }
+func (d memberDocument) version() (any, uint64) { return d.ID, d.Seq }
+
+// put inserts documents that are probably new, and replaces those of them that are
+// not and the others, unless what is there is as new. There is no upsert in it: two
+// of them may race, and on some servers lose an update.
+func put[T versioned](ctx context.Context, c *mongo.Collection, fresh, known []T) error {
+	duplicates, err := insert(ctx, c, fresh, false)
+	if err != nil {
+		return err
+	}
+	for _, i := range duplicates {
+		known = append(known, fresh[i])
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	var writes []mongo.WriteModel
+	for _, doc := range known {
+		id, seq := doc.version()
+		writes = append(writes, mongo.NewReplaceOneModel().
+			SetFilter(bson.D{is("_id", id), is("seq", bson.D{is("$lt", seq)})}).
+			SetReplacement(doc))
+	}
+	_, err = c.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false))
+	return err
+}

@@ -1,0 +1,58 @@
+package mongodb
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"confab/domain"
+)
+
+// Rebuild implements domain.Projection. When it breaks off, do it again: until then
+// the views of rooms that it did not reach are missing.
+func (s *Store) Rebuild(ctx context.Context) error {
+	return storeError("rebuild views", s.rebuild(ctx))
+}
+
+func (s *Store) rebuild(ctx context.Context) error {
+	if err := s.ensure(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	clear(s.projected)
+	s.mu.Unlock()
+	// The rooms first: without them, nothing claims that the rest is complete.
+	for _, view := range []*mongo.Collection{s.rooms, s.members, s.messages, s.keys} {
+		if err := view.Drop(ctx); err != nil {
+			return err
+		}
+		if err := createIndexes(ctx, view, s.indexes()[view]); err != nil {
+			return err
+		}
+	}
+	const page = 1000
+	var last string
+	current := map[domain.RoomID]domain.Room{} // the one that the last page ended in
+	for {
+		records, err := s.findEvents(ctx, bson.D{above("_id", last)}, page)
+		if err != nil || len(records) == 0 {
+			return err
+		}
+		parts, err := split(records)
+		if err != nil {
+			return err
+		}
+		for _, p := range parts {
+			if room, ok := current[p.room.ID]; ok {
+				p.room = room
+			}
+		}
+		if err := s.apply(ctx, parts); err != nil {
+			return err
+		}
+		end := parts[len(parts)-1].room
+		current = map[domain.RoomID]domain.Room{end.ID: end}
+		last = position(end.ID, end.Seq)
+	}
+}
