@@ -4,7 +4,9 @@ import (
 	"strings"
 
 	"github.com/mtibben/confusables"
+	"golang.org/x/text/secure/bidirule"
 	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/unicode/bidi"
 	"golang.org/x/text/unicode/norm"
 
 	"confab/domain"
@@ -13,11 +15,11 @@ import (
 // folded is PRECIS UsernameCaseMapped (RFC 8265, section 3.3) on the freeform class
 // instead of the identifier class, since our names may hold spaces and symbols, and
 // with compatibility forms folded (as in RFC 8266).
-var folded = precis.NewFreeform(precis.FoldWidth, precis.FoldCase(), precis.Norm(norm.NFKC), precis.BidiRule, precis.DisallowEmpty)
+var folded = precis.NewFreeform(precis.FoldWidth, precis.FoldCase(), precis.Norm(norm.NFKC), precis.DisallowEmpty)
 
 // canonicalName returns the name in the form it is shown (NFC) and the key that is
-// the same for all names that people would take for each other: "Ada", "ada" and
-// "аdа" written with Cyrillic letters share one.
+// the same for all names that people would take for each other: "Scope", "sc0pe" and
+// "ѕсоре" in Cyrillic letters share one.
 func canonicalName(name string) (shown, key string, err error) {
 	shown = norm.NFC.String(name)
 	if err := domain.CheckName(shown, domain.MaxUserNameRunes); err != nil {
@@ -25,10 +27,12 @@ func canonicalName(name string) (shown, key string, err error) {
 	}
 	f, err := folded.String(shown)
 	if err != nil {
-		return "", "", &domain.Error{
-			Code:    domain.CodeInvalid,
-			Message: "name holds characters that cannot stand in a name; use letters, digits and common punctuation",
-		}
+		return "", "", domain.Errorf(domain.CodeInvalid, "name holds characters that cannot stand in a name; use letters, digits and common punctuation")
+	}
+	// The rule is for text with letters written from right to left. To other text it
+	// would forbid to end with a symbol.
+	if bidirule.DirectionString(f) != bidi.LeftToRight && !bidirule.ValidString(f) {
+		return "", "", domain.Errorf(domain.CodeInvalid, "name mixes writing directions, so that it reads otherwise than it is; begin and end it with a letter of its script")
 	}
 	// The skeleton (UTS #39, section 4) of folded letters may hold capitals, since it
 	// maps 0 to O.
