@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"confab/domain/domaintest"
+	"confab/projector/mongodb/mongotest"
+)
+
+// unavailable checks that a call failed with code unavailable.
+func unavailable(err error) error {
+	var e *apiError
+	if errors.As(err, &e) && e.Code == "unavailable" && e.Status == http.StatusServiceUnavailable {
+		return nil
+	}
+	return fmt.Errorf("got %v, want 503 unavailable", err)
+}
+
+// notReady checks that /readyz says that component is in the way, and /healthz that
+// the process is alive.
+func notReady(p *process, component string) error {
+	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusServiceUnavailable} {
+		resp, err := http.Get("http://" + p.addr + path)
+		if err != nil {
+			return err
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			return fmt.Errorf("%s: %s", path, resp.Status)
+		}
+		if path == "/readyz" && !strings.Contains(string(body), `"`+component+`"`) {
+			return fmt.Errorf("/readyz does not name %s: %s", component, body)
+		}
+	}
+	return nil
+}
+
+func TestServer_waitsForItsBackends(t *testing.T) {
+	redis, mongo := domaintest.StartRedis(t), mongotest.Start(t)
+	redis.Kill()
+	mongo.Kill()
+	p := startConfab(t, "early", "CONFAB_REDIS_URL="+redis.URL, "CONFAB_MONGO_URI="+mongo.URI, "CONFAB_GUESTS=on")
+	eventually(t, 10*time.Second, "it says that redis is missing", func() error { return notReady(p, "redis") })
+	if err := unavailable((api{base: "http://" + p.addr}).call("GET", "/rooms", nil, nil)); err != nil {
+		t.Error(err)
+	}
+	redis.Restart()
+	eventually(t, 15*time.Second, "it says that the store is missing", func() error { return notReady(p, "store") })
+	mongo.Restart()
+	p.ready(t)
+	ada := guest(t, "http://"+p.addr, "ada")
+	if _, err := ada.post(ada.makeRoom(t, "early"), "k", "hello"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestServer_refusesAnotherNumberOfPartitions(t *testing.T) {
+	redis := domaintest.StartRedis(t)
+	env := []string{"CONFAB_REDIS_URL=" + redis.URL, "CONFAB_DATA=" + t.TempDir()}
+	p := startConfab(t, "first", env...).ready(t)
+	p.stop(t)
+	_, err := runWith(t, append(env, "CONFAB_ADDR=127.0.0.1:0", "CONFAB_PARTITIONS=8"))
+	if err == nil || !strings.Contains(err.Error(), "start with CONFAB_PARTITIONS=16") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Redis and the store each go away and come back: what was acked stays, what was not
+// can be sent again with its key, and nobody has to be restarted.
+func TestCluster_survivesItsBackends(t *testing.T) {
+	c := newCluster(t, 2)
+	ada := guest(t, c.nginx.URL, "ada")
+	room := ada.makeRoom(t, "weather")
+	var want []string
+	say := func(n int) error {
+		body := fmt.Sprintf("message %d", n)
+		_, err := ada.post(room, fmt.Sprintf("key-%d", n), body)
+		if err == nil && !slices.Contains(want, body) {
+			want = append(want, body)
+		}
+		return err
+	}
+	hears := func() error {
+		got, err := ada.bodies(room)
+		if err == nil && !slices.Equal(got, want) {
+			err = fmt.Errorf("history is %q, want %q", got, want)
+		}
+		return err
+	}
+	if err := say(1); err != nil {
+		t.Fatal(err)
+	}
+
+	c.redis.Kill()
+	if err := unavailable(say(2)); err != nil {
+		t.Errorf("without Redis: %v", err)
+	}
+	c.redis.Restart()
+	eventually(t, 15*time.Second, "sends are accepted again", func() error { return say(2) })
+	eventually(t, 15*time.Second, "history is complete after Redis came back", hears)
+
+	c.mongo.Kill()
+	for n := 3; n <= 5; n++ {
+		eventually(t, 15*time.Second, "sends are accepted without the store", func() error { return say(n) })
+	}
+	if err := unavailable(hears()); err != nil {
+		t.Errorf("history without the store: %v", err)
+	}
+	c.mongo.Restart()
+	eventually(t, 30*time.Second, "history is complete after the store came back", hears)
+	for _, p := range append(c.nodes, c.projector) {
+		p.ready(t)
+	}
+}
