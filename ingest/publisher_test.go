@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -285,6 +286,49 @@ func TestPublisher_inDoubt(t *testing.T) {
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(publish(testContext(t))), "Redis is gone")
 	server.Restart()
 	require.ErrorAs(t, publish(testContext(t)), &known, "the append-only file has it")
+}
+
+func TestPublisher_reconnects(t *testing.T) {
+	server := domaintest.StartRedis(t) // appendfsync always: an answer means durable
+	client := clientOf(t, server.Addr)
+	p, room := newPublisher(t, client, PublisherConfig{}), newRoomID()
+	const publishers, each = 20, 50
+	var answered atomic.Int32
+	var g errgroup.Group
+	for range publishers {
+		g.Go(func() error {
+			for range each {
+				key := domain.KeyField("u", domain.NewID())
+				for {
+					err := p.Publish(partition.Log(), aMessage(room, key, MetaKeyField, key))
+					var known *DuplicateError
+					if err == nil || errors.As(err, &known) {
+						break
+					}
+					if domain.CodeOf(err) != domain.CodeUnavailable {
+						return err
+					}
+				}
+				answered.Add(1)
+			}
+			return nil
+		})
+	}
+	for _, kill := range []int32{publishers * each / 3, publishers * each / 2} {
+		require.Eventually(t, func() bool { return answered.Load() >= kill }, time.Minute, time.Millisecond)
+		server.Restart()
+	}
+	require.NoError(t, g.Wait())
+	for _, stream := range []string{partition.Log(), partition.Room(room)} {
+		entries, err := client.XRange(testContext(t), stream, "-", "+").Result()
+		require.NoError(t, err)
+		once := map[any]bool{}
+		for _, entry := range entries {
+			once[entry.Values["payload"]] = true
+		}
+		require.Len(t, entries, publishers*each, stream)
+		require.Len(t, once, publishers*each, stream)
+	}
 }
 
 func TestPublisher_refusalsOfRedisAreUnavailable(t *testing.T) {
