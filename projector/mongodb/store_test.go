@@ -2,12 +2,18 @@ package mongodb
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"confab/domain"
 	"confab/domain/domaintest"
 	"confab/projector/mongodb/mongotest"
+)
+
+const (
+	eventually = 10 * time.Second
+	tick       = 50 * time.Millisecond
 )
 
 func openStore(t *testing.T, uri string) *Store {

@@ -14,7 +14,7 @@ import (
 // CreateAccount implements domain.Accounts.
 func (s *Store) CreateAccount(ctx context.Context, a domain.Account) error {
 	err := s.writer.transaction(ctx, func() error {
-		_, err := s.writer.exec(insertAccount, a.ID, a.Name, a.Guest, a.NameKey, a.PasswordHash, millis(a.CreatedAt))
+		_, err := s.writer.exec(insertAccount, a.ID, a.Name, a.Guest, a.NameKey, a.PasswordHash, a.CreatedAt.UnixMilli())
 		return err
 	})
 	if e, ok := errors.AsType[*driver.Error](err); ok && e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
@@ -44,11 +44,11 @@ func scanAccount(row scanner) (a domain.Account, err error) {
 // when this session began.
 func (s *Store) CreateSession(ctx context.Context, x domain.Session) error {
 	return storeError("create session", s.writer.transaction(ctx, func() error {
-		if _, err := s.writer.exec(deleteExpired, millis(x.CreatedAt)); err != nil {
+		if _, err := s.writer.exec(deleteExpired, x.CreatedAt.UnixMilli()); err != nil {
 			return err
 		}
 		_, err := s.writer.exec(insertSession, x.TokenHash, x.ID, x.User.ID, x.User.Name, x.User.Guest,
-			millis(x.CreatedAt), millis(x.ExpiresAt), x.UserAgent)
+			x.CreatedAt.UnixMilli(), x.ExpiresAt.UnixMilli(), x.UserAgent)
 		return err
 	}))
 }

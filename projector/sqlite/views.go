@@ -70,19 +70,4 @@ func (s *Store) Messages(ctx context.Context, room domain.RoomID, p domain.Page)
 	}, query, room, integer(p.After), integer(p.Before), max(p.Limit, 0))
 }
 
-// noTime stands for the zero Time, which is no time that anything happened.
-const noTime = math.MinInt64
-
-func millis(t domain.Time) int64 {
-	if t.IsZero() {
-		return noTime
-	}
-	return t.UnixMilli()
-}
-
-func fromMillis(ms int64) domain.Time {
-	if ms == noTime {
-		return domain.Time{}
-	}
-	return domain.At(time.UnixMilli(ms))
-}
+func fromMillis(ms int64) domain.Time { return domain.At(time.UnixMilli(ms)) }
