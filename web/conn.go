@@ -55,10 +55,14 @@ func newConn(s *Server, ws *websocket.Conn, session domain.Session, name string)
 		subs: map[domain.RoomID]*subscription{},
 	}
 	ws.SetPingHandler(func(payload string) error {
+		c.unanswered.Store(0)
 		c.sent(c.out.control(frames.Pong(payload)))
 		return nil
 	})
-	ws.SetPongHandler(func(string) error { return nil })       // that it was heard is counted in read
+	ws.SetPongHandler(func(string) error {
+		c.unanswered.Store(0)
+		return nil
+	})
 	ws.SetCloseHandler(func(int, string) error { return nil }) // answered in close
 	c.send(frames.Welcome{
 		User: session.User, Node: s.cfg.Node,

@@ -1,0 +1,166 @@
+package web
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestBacklog_keepsOrder: however much the socket takes at a time, bytes come whole
+// and each sender's in order.
+func TestBacklog_keepsOrder(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	require.NoError(t, err)
+	defer client.Close()
+	server, err := ln.Accept()
+	require.NoError(t, err)
+	require.NoError(t, server.(*net.TCPConn).SetWriteBuffer(4096)) // so that writes are short
+	b := newBacklog(server)
+	require.NotNil(t, b.now, "a TCP socket is written directly")
+
+	const senders, each, size = 4, 2000, 100
+	var sending sync.WaitGroup
+	for s := range senders {
+		sending.Go(func() {
+			frame := bytes.Repeat([]byte{byte(s)}, size)
+			for i := range each {
+				binary.BigEndian.PutUint32(frame, uint32(i))
+				for b.data(frame) != nil {
+					t.Error("the backlog is full")
+					return
+				}
+				if i%500 == 0 {
+					_ = b.flushed(t.Context())
+				}
+			}
+		})
+	}
+	next := make([]uint32, senders)
+	frame := make([]byte, size)
+	for range senders * each {
+		_, err := io.ReadFull(client, frame)
+		require.NoError(t, err)
+		s := frame[size-1]
+		require.Equal(t, bytes.Repeat([]byte{s}, size-4), frame[4:], "a frame is whole")
+		require.Equal(t, next[s], binary.BigEndian.Uint32(frame))
+		next[s]++
+	}
+	sending.Wait()
+	b.finish([]byte("end"))
+	b.wait()
+	server.Close()
+	rest, err := io.ReadAll(client)
+	require.NoError(t, err)
+	require.Equal(t, "end", string(rest))
+}
+
+// piped returns a backlog on a pipe, which takes nothing until it is read.
+func piped() (*backlog, net.Conn) {
+	server, client := net.Pipe()
+	return newBacklog(server), client
+}
+
+func TestBacklog_limit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, client := piped()
+		defer client.Close()
+		require.NoError(t, b.data(make([]byte, 2*backlogLimit)), "what comes while nothing waits is accepted")
+		require.ErrorIs(t, b.data([]byte{1}), errSlow)
+		require.ErrorIs(t, b.control([]byte{1}), errSlow)
+		b.finish([]byte("last"))
+		all := make(chan []byte)
+		go func() {
+			got, _ := io.ReadAll(client)
+			all <- got
+		}()
+		b.wait()
+		b.conn.Close()
+		got := <-all
+		require.Len(t, got, 2*backlogLimit+len("last"))
+		require.True(t, bytes.HasSuffix(got, []byte("last")), "what waits comes before the end")
+	})
+}
+
+func TestBacklog_smallPiecesAddUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, client := piped()
+		defer client.Close()
+		n := 0
+		for b.data(make([]byte, 1000)) == nil {
+			n++
+		}
+		require.Equal(t, backlogLimit/1000, n)
+		b.conn.Close()
+		b.wait()
+	})
+}
+
+func TestBacklog_stuckReaderIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, client := piped()
+		defer client.Close()
+		require.NoError(t, b.data([]byte("hello")))
+		start := time.Now()
+		require.ErrorIs(t, b.flushed(t.Context()), nil, "five bytes are little")
+		b.wait()
+		require.Equal(t, writeTime, time.Since(start))
+		require.ErrorIs(t, b.data([]byte("more")), errClosed)
+	})
+}
+
+func TestBacklog_flushedWaitsForTheReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, client := piped()
+		defer client.Close()
+		require.NoError(t, b.data(make([]byte, backlogLimit)))
+		flushed := make(chan error, 1)
+		go func() { flushed <- b.flushed(t.Context()) }()
+		_, err := io.CopyN(io.Discard, client, backlogLimit-backlogSmall-1)
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Empty(t, flushed)
+		_, err = io.CopyN(io.Discard, client, backlogSmall+1)
+		require.NoError(t, err)
+		require.NoError(t, <-flushed)
+
+		require.NoError(t, b.data(make([]byte, backlogLimit)))
+		go func() { flushed <- b.flushed(t.Context()) }()
+		synctest.Wait()
+		b.conn.Close()
+		require.ErrorIs(t, <-flushed, errClosed)
+		b.wait()
+	})
+}
+
+func TestBacklog_endIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, client := piped()
+		defer client.Close()
+		require.NoError(t, b.data(make([]byte, backlogLimit)))
+		b.finish([]byte("last"))
+		start := time.Now()
+		reading := make(chan struct{})
+		go func() { // one byte a second: progress, but not enough
+			defer close(reading)
+			for {
+				if _, err := client.Read(make([]byte, 1)); err != nil {
+					return
+				}
+				time.Sleep(time.Second)
+			}
+		}()
+		b.wait()
+		require.LessOrEqual(t, time.Since(start), lingerTime)
+		<-reading
+	})
+}
