@@ -29,10 +29,10 @@ func TestHub_liveOnly(t *testing.T) {
 
 // Any depth: from the ring, from pages, from both.
 func TestHub_resume(t *testing.T) {
-	for _, depth := range []int{0, 1, 2, 40, 127, 128, 129, 1000, 5000} {
+	for _, depth := range []int{0, 1, 2, 40, 127, 128, 129, 700} {
 		inWorld(t, fanout.HubConfig{RingFrames: 50}, func(w *world) {
 			first := w.subscribes(live) // so that there is a ring
-			w.posts(5000)
+			w.posts(700)
 			s := w.subscribes(after(w.head() - uint64(depth)))
 			synctest.Wait()
 			assert.Equal(t, w.head(), s.has(), "depth %d", depth)
@@ -145,7 +145,7 @@ func TestHub_manyCatchingUpReadEachPageOnce(t *testing.T) {
 	inWorld(t, fanout.HubConfig{}, func(w *world) {
 		w.logs(128*20 - 1)
 		var sinks []*sink
-		w.log.before = func() { <-time.After(time.Millisecond) } // all ask before the first is answered
+		w.log.before = func(uint64) { <-time.After(time.Millisecond) } // all ask before the first is answered
 		for range 100 {
 			sinks = append(sinks, w.subscribes(after(5)))
 		}
@@ -163,7 +163,7 @@ func TestHub_resumeWhileEventsKeepComing(t *testing.T) {
 		w.logs(300)
 		w.subscribes(live)
 		s := &sink{t: t, from: after(100)}
-		w.log.before = func() { w.posts(1) }
+		w.log.before = func(uint64) { w.posts(1) }
 		w.access.before = func() { w.posts(1) }
 		s.subscribe(w, alice.ID)
 		settled(time.Second)
@@ -357,13 +357,20 @@ func TestHub_removedWhileSubscribing(t *testing.T) {
 				w.log.append(domaintest.RecordOf(w.hist.Leave(alice)))
 				w.logs(3)
 			}
+			// Resuming, the sink meets the removal before the room, whose repair is slow.
+			w.log.before = func(after uint64) {
+				if after == 6 {
+					<-time.After(time.Minute)
+				}
+			}
 			s.subscribe(w, alice.ID)
 			w.posts(3)
-			synctest.Wait()
+			settled(time.Hour)
 			assert.Error(t, s.ended, name)
-			assert.LessOrEqual(t, s.has(), max(s.head, 7), name)
 			if from.Resume {
-				assert.EqualValues(t, 7, s.has())
+				assert.EqualValues(t, 7, s.has(), "the removal is the last")
+			} else {
+				assert.Zero(t, s.calls, "it was removed before")
 			}
 			assert.Equal(t, w.head(), other.has())
 		})

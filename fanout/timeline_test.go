@@ -94,7 +94,7 @@ func TestTimeline_isGaplessWhileTheProjectorWorks(t *testing.T) {
 			log.archive(rapid.IntRange(0, 8).Draw(t, "archived"))
 			log.trim(rapid.IntRange(0, 8).Draw(t, "trimmed"))
 		}
-		log.before = step
+		log.before = func(uint64) { step() }
 		for range rapid.IntRange(1, 20).Draw(t, "reads") {
 			step()
 			head := log.head()

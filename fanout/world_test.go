@@ -297,7 +297,7 @@ type fakeLog struct {
 	trimmed  uint64
 	fails    error
 	reads    int
-	before   func() // called before each read, without the lock
+	before   func(after uint64) // called before each read, without the lock
 }
 
 func (l *fakeLog) append(records ...domain.Record) {
@@ -357,7 +357,7 @@ func (l *fakeLog) read(after uint64, limit int, bounds func() (from, to uint64))
 	before := l.before
 	l.mu.Unlock()
 	if before != nil {
-		before()
+		before(after)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
