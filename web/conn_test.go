@@ -231,7 +231,9 @@ func TestConn_rudeClients(t *testing.T) {
 	hear[frames.CaughtUp](neighbour)
 
 	const text, binary = websocket.TextMessage, websocket.BinaryMessage
-	send := func(fields string) string { return `{"type":"send","id":"7","room":"` + string(room) + `",` + fields + `}` }
+	send := func(fields string) string {
+		return `{"type":"send","id":"7","room":"` + string(room) + `",` + fields + `}`
+	}
 	for name, c := range map[string]struct {
 		kind int
 		data string
