@@ -124,9 +124,6 @@ func TestClient_throughCuts(t *testing.T) {
 			if i%100 == 50 {
 				lineA.cut()
 			}
-			if i%100 == 75 {
-				lineB.cut()
-			}
 			ack, err := a.Send(ctx, room.ID, fmt.Sprintf("k%d", i), fmt.Sprint(i))
 			if err != nil || ack.Seq != uint64(i)+2 {
 				sent <- fmt.Errorf("message %d: %v, %v", i, ack, err)
@@ -140,6 +137,9 @@ func TestClient_throughCuts(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprint(i), e.Body)
 		require.EqualValues(t, i+2, e.Seq)
+		if i%100 == 75 {
+			lineB.cut()
+		}
 	}
 	require.NoError(t, <-sent)
 	require.GreaterOrEqual(t, lineA.dials, 4)
