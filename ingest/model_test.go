@@ -1,0 +1,137 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"confab/domain"
+)
+
+// modelRoom is what append.lua does, in words of its own.
+type modelRoom struct {
+	head, state, since uint64
+	keys               map[string]uint64
+	metaLost           bool
+	streamLost         bool // its entries are
+	streamGone         bool // the key is, too
+}
+
+// publish returns the answer to an append, and makes it.
+func (m *modelRoom) publish(key string, floor, expect, checked uint64, anyState, changes bool) (uint64, error) {
+	if m.metaLost && (floor > 0 || !m.streamGone) {
+		return 0, ErrBehind
+	}
+	if m.metaLost { // nobody knows of the room: it is new
+		*m = modelRoom{since: 1, keys: map[string]uint64{}}
+	}
+	seq := m.keys[key]
+	switch {
+	case key != "" && seq != 0:
+		return seq, &DuplicateError{Seq: seq}
+	case floor > m.head:
+		return 0, ErrBehind
+	case key != "" && m.since > 1 && checked < m.since:
+		return 0, &AskError{Since: m.since}
+	case !anyState && expect != m.state:
+		return 0, &StaleError{State: m.state}
+	case m.streamLost:
+		m.streamGone = false // the attempt leaves an empty stream
+		return 0, ErrBehind
+	}
+	m.head++
+	if key != "" {
+		m.keys[key] = m.head
+	}
+	if changes {
+		m.state = m.head
+	}
+	return m.head, nil
+}
+
+func TestAppendScript_model(t *testing.T) {
+	onBoth(t, func(t *testing.T, client redis.UniversalClient) {
+		ctx, p := testContext(t), newPublisher(t, client, PublisherConfig{})
+		rapid.Check(t, func(rt *rapid.T) {
+			room := newRoomID()
+			model := &modelRoom{since: 1, keys: map[string]uint64{}}
+			near := func(n uint64) uint64 { // mostly n, or one beside it
+				return rapid.SampledFrom([]uint64{n, n, n, n, n + 1, max(n, 1) - 1}).Draw(rt, "near")
+			}
+			rt.Repeat(map[string]func(*rapid.T){
+				"publish": func(rt *rapid.T) {
+					key := rapid.SampledFrom([]string{"", "k:a:1", "k:a:2", "k:a:3", "k:b:1", "k:b:" + domain.NewID()}).Draw(rt, "key")
+					floor, expect, checked := near(model.head), near(model.state), near(model.since)
+					anyState, changes := rapid.Bool().Draw(rt, "any state"), rapid.Bool().Draw(rt, "changes")
+					if floor > 0 && rapid.Bool().Draw(rt, "low floor") {
+						floor = rapid.Uint64Range(0, floor).Draw(rt, "floor")
+					}
+					msg := aMessage(room, "{}", MetaKeyField, key, MetaFloor, fmt.Sprint(floor), MetaChecked, fmt.Sprint(checked), MetaSeqAt, "1")
+					if !anyState {
+						msg.Metadata.Set(MetaExpect, fmt.Sprint(expect))
+					}
+					if changes {
+						msg.Metadata.Set(MetaChangesRoom, "1")
+					}
+					wantSeq, wantErr := model.publish(key, floor, expect, checked, anyState, changes)
+					err := p.Publish(partition.Log(), msg)
+					var known *DuplicateError
+					if errors.As(err, &known) {
+						err = &DuplicateError{Seq: known.Seq}
+					}
+					require.Equal(rt, wantErr, err)
+					seq, _ := strconv.ParseUint(msg.Metadata.Get(MetaSeq), 10, 64)
+					require.Equal(rt, wantSeq, seq)
+				},
+				"trim": func(rt *rapid.T) {
+					if model.metaLost || model.streamLost || model.head == 0 {
+						return
+					}
+					keep := rapid.Uint64Range(1, model.head).Draw(rt, "keep")
+					if keep <= model.since {
+						return
+					}
+					for key, seq := range model.keys {
+						if seq < keep {
+							require.NoError(rt, client.HDel(ctx, partition.Meta(room), key).Err())
+							delete(model.keys, key)
+						}
+					}
+					model.since = keep
+					require.NoError(rt, client.HSet(ctx, partition.Meta(room), "since", keep).Err())
+					require.NoError(rt, client.XTrimMinID(ctx, partition.Room(room), streamID(keep)).Err())
+				},
+				"lose the stream": func(rt *rapid.T) {
+					if rapid.IntRange(0, 9).Draw(rt, "seldom") > 0 || model.head == 0 {
+						return
+					}
+					model.streamLost, model.streamGone = true, true
+					require.NoError(rt, client.Del(ctx, partition.Room(room)).Err())
+				},
+				"lose the meta hash": func(rt *rapid.T) {
+					if rapid.IntRange(0, 9).Draw(rt, "seldom") > 0 || model.head == 0 {
+						return
+					}
+					model.metaLost = true
+					require.NoError(rt, client.Del(ctx, partition.Meta(room)).Err())
+				},
+				"": func(rt *rapid.T) {
+					if model.metaLost || model.streamLost || model.head == 0 {
+						return
+					}
+					meta := client.HMGet(ctx, partition.Meta(room), "head", "state", "since").Val()
+					require.Equal(rt, []any{fmt.Sprint(model.head), fmt.Sprint(model.state), fmt.Sprint(model.since)}, meta)
+					last, err := client.XRevRangeN(ctx, partition.Room(room), "+", "-", 1).Result()
+					require.NoError(rt, err)
+					require.Equal(rt, streamID(model.head), last[0].ID)
+					require.Equal(rt, fmt.Sprintf("{%d}", model.head), last[0].Values["payload"])
+				},
+			})
+		})
+	})
+}
