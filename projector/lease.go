@@ -2,6 +2,7 @@ package projector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -71,7 +72,7 @@ func (l *lease) extend(ctx context.Context, take string) (bool, error) {
 // noticed: its own deadline is over.
 func (l *lease) seize(ctx context.Context) error {
 	former, err := l.client.SetArgs(ctx, l.key, l.token, redis.SetArgs{TTL: 2 * l.ttl, Get: true}).Result()
-	if err == redis.Nil {
+	if errors.Is(err, redis.Nil) {
 		former, err = "", nil
 	}
 	if err != nil {

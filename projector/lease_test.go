@@ -92,9 +92,9 @@ func TestLease_pausedHolder(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ func()) {
 		a, b := newLease(client, 0, ttl), newLease(client, 0, ttl)
 		mustAcquire(t, a, true)
-		time.Sleep(ttl - time.Millisecond)
+		time.Sleep(ttl - time.Millisecond) // synctest: the lease ages
 		require.True(t, a.valid())
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // synctest: the lease ages
 		require.False(t, a.valid())
 		mustAcquire(t, b, true)
 		held, err := a.renew(t.Context())
@@ -174,7 +174,7 @@ func TestWorker_insists(t *testing.T) {
 		err = w.insist(t.Context(), w.store, func(context.Context) error { close(stopping); return errors.New("away") })
 		require.ErrorContains(t, err, "away")
 
-		time.Sleep(2 * time.Hour)
+		time.Sleep(2 * time.Hour) // synctest: the lease ages
 		err = w.insist(t.Context(), w.store, func(context.Context) error { t.Error("called without the lease"); return nil })
 		require.ErrorIs(t, err, errLeaseLost)
 	})

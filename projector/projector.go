@@ -121,7 +121,7 @@ func (unclosable) Close() error { return nil }
 // Run projects until ctx ends. Then it finishes the batches in work, if the store
 // takes them within a few seconds, gives its partitions back, and returns nil.
 func (p *Projector) Run(ctx context.Context) error {
-	defer p.dead.Close()
+	defer func() { _ = p.dead.Close() }()
 	var g errgroup.Group
 	for i := range p.cfg.Partitions {
 		g.Go(func() error { p.serve(ctx, domain.Partition(i)); return nil })
@@ -133,11 +133,13 @@ func (p *Projector) Run(ctx context.Context) error {
 // serve takes a partition whenever it is free, and works on it while it has it.
 func (p *Projector) serve(ctx context.Context, part domain.Partition) {
 	logger := p.cfg.Logger.With("partition", int(part))
+	name := "lease " + partLabel(part)
+	defer p.redis.forget(name)
 	for ctx.Err() == nil {
 		l := newLease(p.cfg.Redis, part, p.cfg.LeaseTTL)
 		got, err := l.acquire(ctx)
 		if ctx.Err() == nil {
-			p.redis.report(err)
+			p.redis.report(name, err)
 		}
 		if got {
 			logger.Info("took the partition")
@@ -165,21 +167,25 @@ func (p *Projector) own(ctx context.Context, part domain.Partition, l *lease, lo
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, func() { lost(ctx.Err()) }) })()
 	var g errgroup.Group
 	defer func() { lost(nil); _ = g.Wait() }()
-	g.Go(func() error { l.hold(held, p.redis.report); lost(errLeaseLost); return nil })
+	g.Go(func() error {
+		l.hold(held, func(err error) { p.redis.report("lease "+partLabel(part), err) })
+		lost(errLeaseLost)
+		return nil
+	})
 	g.Go(func() error { p.tidyLog(held, part); return nil })
 
 	sub, err := p.cfg.Subscriber(fmt.Sprintf("projector-%d", part))
 	if err != nil {
 		return fmt.Errorf("make subscriber: %w", err)
 	}
-	defer sub.Close()
+	defer func() { _ = sub.Close() }()
 	// Reading goes on until the last batch is acked: an ack after it would be lost.
 	messages, err := sub.Subscribe(held, part.Log())
 	if err != nil {
-		p.redis.report(err)
 		return fmt.Errorf("subscribe to the log: %w", err)
 	}
 	w := newWorker(p, part, l, logger, ctx.Done())
+	defer w.close()
 	for {
 		batch, err := gather(ctx, messages, p.cfg.BatchSize)
 		if err != nil {

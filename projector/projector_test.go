@@ -221,8 +221,8 @@ func TestProjector_storeAwayAndBack(t *testing.T) {
 		f.acked()
 		f.eventually("ready", func() bool { return p.Ready() == nil })
 		f.eventually("trimmed", func() bool { return len(f.roomStream(room)) == 10 })
-		require.Equal(t, 1, strings.Count(book.String(), "the store is not reachable"), book.String())
-		require.Equal(t, 1, strings.Count(book.String(), "the store is reachable again"), book.String())
+		require.Equal(t, 1, strings.Count(book.String(), "msg=\"not reachable; nothing is lost, trying again\" what=\"the store\""), book.String())
+		require.Equal(t, 1, strings.Count(book.String(), "msg=\"reachable again\" what=\"the store\""), book.String())
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 type worker struct {
 	*Projector
 	part     domain.Partition
+	name     string // in reports
 	lease    *lease
 	logger   *slog.Logger
 	stopping <-chan struct{} // closed: do not begin another try
@@ -32,7 +33,7 @@ const maxRooms = 50_000
 
 func newWorker(p *Projector, part domain.Partition, l *lease, logger *slog.Logger, stopping <-chan struct{}) *worker {
 	return &worker{
-		Projector: p, part: part, lease: l, logger: logger, stopping: stopping,
+		Projector: p, part: part, name: "partition " + partLabel(part), lease: l, logger: logger, stopping: stopping,
 		rooms: map[domain.RoomID]roomState{},
 	}
 }
@@ -63,6 +64,12 @@ func (w *worker) setHead(room domain.RoomID, head uint64) {
 	w.rooms[room] = r
 }
 
+// close forgets what the worker had trouble with: it is another's now.
+func (w *worker) close() {
+	w.store.forget(w.name)
+	w.redis.forget(w.name)
+}
+
 const (
 	minBackoff     = 100 * time.Millisecond
 	maxBackoff     = 5 * time.Second
@@ -84,13 +91,13 @@ func (w *worker) insist(ctx context.Context, on *dependency, f func(context.Cont
 		err := f(attempt)
 		cancel()
 		if err == nil || isFinal(err) {
-			on.report(nil)
+			on.report(w.name, nil)
 			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		on.report(err)
+		on.report(w.name, err)
 		w.metrics.retries.WithLabelValues(on.name).Inc()
 		select {
 		case <-time.After(wait/2 + rand.N(wait/2)):
