@@ -30,9 +30,6 @@ func (s *Store) Project(ctx context.Context, batch []domain.Record) error {
 	if err == nil {
 		err = s.apply(ctx, parts)
 	}
-	if err != nil {
-		s.forget(parts)
-	}
 	return storeError("project", err)
 }
 
@@ -226,13 +223,5 @@ func (s *Store) remember(parts []*part) {
 	}
 	for _, p := range parts {
 		s.projected[p.room.ID] = p.room
-	}
-}
-
-func (s *Store) forget(parts []*part) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range parts {
-		delete(s.projected, p.room.ID)
 	}
 }

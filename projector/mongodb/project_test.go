@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -122,6 +123,26 @@ func TestProject_aFormerOwnerDoesNoHarm(t *testing.T) {
 	require.NoError(t, former.Project(t.Context(), h.Records(9, 0)), "it is the owner again")
 	require.NoError(t, owner.Project(t.Context(), h.Records(9, 0)))
 	requireComplete(t, owner, h)
+}
+
+func TestPut_keepsTheNewer(t *testing.T) {
+	s := openStore(t, mongotest.Server(t))
+	member := func(seq uint64) []memberDocument {
+		return []memberDocument{{ID: "room:user", Seq: seq, Role: domain.Ordinary, Name: fmt.Sprint("at ", seq)}}
+	}
+	requireSeq := func(want uint64) {
+		t.Helper()
+		got, err := findOne[memberDocument](t.Context(), s.members, bson.D{is("_id", "room:user")})
+		require.NoError(t, err)
+		require.Equal(t, member(want)[0], got)
+	}
+	require.NoError(t, put(t.Context(), s.members, nil, member(1)), "nothing to replace")
+	for _, step := range []struct{ put, want uint64 }{{5, 5}, {4, 5}, {5, 5}, {7, 7}} {
+		require.NoError(t, put(t.Context(), s.members, member(step.put), nil))
+		requireSeq(step.want)
+		require.NoError(t, put(t.Context(), s.members, nil, member(step.put)))
+		requireSeq(step.want)
+	}
 }
 
 func TestProject_noServerThenOne(t *testing.T) {

@@ -16,6 +16,7 @@ const (
 	selectByKey = `SELECT e.seq, e.payload FROM keys k JOIN events e ON e.room = k.room AND e.seq = k.seq
 		WHERE k.room = ? AND k.user = ? AND k.key = ?`
 
+	// A key comes once; should ingest ever fail in that, the first event keeps it.
 	insertKey = `INSERT INTO keys (room, user, key, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
 	selectApplied = `SELECT seq FROM rooms WHERE id = ?`
@@ -29,8 +30,7 @@ const (
 	selectMembers = `SELECT user, name, guest, role, seq FROM members WHERE room = ?`
 
 	upsertMember = `INSERT INTO members (room, user, name, guest, role, seq) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (room, user) DO UPDATE SET name = excluded.name, guest = excluded.guest, role = excluded.role, seq = excluded.seq
-			WHERE excluded.seq > members.seq`
+		ON CONFLICT (room, user) DO UPDATE SET name = excluded.name, guest = excluded.guest, role = excluded.role, seq = excluded.seq`
 
 	// Both halves come in the order of their index, and SQLite merges them.
 	selectRooms = `SELECT m.room, r.name, r.visibility, 1 FROM members m JOIN rooms r ON r.id = m.room
@@ -48,7 +48,7 @@ const (
 		WHERE room = ? AND seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?`
 
 	insertMessage = `INSERT INTO messages (room, seq, id, key, at, author, author_name, author_guest, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	insertAccount = `INSERT INTO accounts (id, name, guest, name_key, password_hash, created_at) VALUES (?, ?, ?, ?, ?, ?)`
 

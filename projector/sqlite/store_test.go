@@ -93,6 +93,39 @@ func TestClose_ends(t *testing.T) {
 	require.NoError(t, s.Close(), "closing again is fine")
 }
 
+// TestProject_survivesACrash opens what a SIGKILL would leave behind: the file and
+// its WAL as they are after a Project.
+func TestProject_survivesACrash(t *testing.T) {
+	dir, after := t.TempDir(), t.TempDir()
+	s := open(t, filepath.Join(dir, "history.db"))
+	h := domaintest.NewHistory("room", domain.Public).Posts(10)
+	require.NoError(t, s.Project(t.Context(), h.Records(1, 0)))
+	for _, name := range []string{"history.db", "history.db-wal"} {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(after, name), content, 0o600))
+	}
+	restarted := open(t, filepath.Join(after, "history.db"))
+	room, err := restarted.Room(t.Context(), h.Room)
+	require.NoError(t, err)
+	require.Equal(t, h.Fold(), room)
+	records, err := restarted.Range(t.Context(), h.Room, 0, 100)
+	require.NoError(t, err)
+	require.Equal(t, h.Records(1, 0), records)
+}
+
+// TestSettings_areThoseOfADurableStore holds the promise that an acked event is on disk.
+func TestSettings_areThoseOfADurableStore(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "history.db"))
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2"} {
+		var got string
+		require.NoError(t, s.writer.queryRow("PRAGMA "+pragma).Scan(&got))
+		require.Equal(t, want, got, pragma)
+	}
+	_, err := s.reader.Exec("DELETE FROM events")
+	require.Error(t, err, "readers only read")
+}
+
 // TestQueries_useIndexes asks SQLite how it would run every constant of queries.go.
 func TestQueries_useIndexes(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "history.db"))
@@ -160,4 +193,45 @@ func TestProject_aBigBatchOfManyRooms(t *testing.T) {
 	rooms, err := s.Rooms(t.Context(), "", "", 1000)
 	require.NoError(t, err)
 	require.Len(t, rooms, 100)
+}
+
+func TestProject_fullDiskIsUnavailable(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "history.db"))
+	h := domaintest.NewHistory("room", domain.Public).Posts(2000)
+	require.NoError(t, s.Project(t.Context(), h.Records(1, 10)))
+	var pages int
+	require.NoError(t, s.writer.queryRow("PRAGMA page_count").Scan(&pages))
+	limit := func(n int) {
+		var got int
+		require.NoError(t, s.writer.queryRow(fmt.Sprint("PRAGMA max_page_count = ", n)).Scan(&got))
+	}
+	limit(pages + 5)
+	err := s.Project(t.Context(), h.Records(11, 0))
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "%v", err)
+	head, err := s.Head(t.Context(), h.Room)
+	require.NoError(t, err)
+	require.EqualValues(t, 10, head, "nothing of it was written")
+	limit(1 << 30)
+	require.NoError(t, s.Project(t.Context(), h.Records(11, 0)))
+}
+
+// BenchmarkProject shows what one record costs (an fsync) and what many do.
+func BenchmarkProject(b *testing.B) {
+	for _, size := range []int{1, 10, 100, 1000} {
+		b.Run(fmt.Sprint(size, " records"), func(b *testing.B) {
+			s, err := Open(b.Context(), filepath.Join(b.TempDir(), "history.db"))
+			require.NoError(b, err)
+			defer s.Close()
+			h := domaintest.NewHistory("room", domain.Public)
+			require.NoError(b, s.Project(b.Context(), h.Records(1, 0)))
+			for b.Loop() {
+				b.StopTimer()
+				from := len(h.Events) + 1
+				batch := h.Posts(size).Records(from, 0)
+				b.StartTimer()
+				require.NoError(b, s.Project(b.Context(), batch))
+			}
+			b.ReportMetric(float64(size*b.N)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
 }
