@@ -21,10 +21,6 @@ func (s *Server) page() http.Handler {
 	}
 	server := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			s.notFound(w, r)
-			return
-		}
 		if _, err := fs.Stat(files, name(r.URL.Path)); err != nil {
 			s.notFound(w, r)
 			return

@@ -12,6 +12,7 @@ let me = null;         // {id, name}
 let outbox = null;
 let connection = null;
 let room = null;       // the open one: {id, name, member, first, last}
+let opening = 0;       // counts, so that the latest wish wins
 
 // --- signing in -------------------------------------------------------------
 
@@ -78,12 +79,19 @@ function enter(user) {
     caughtUp() { if (room) $("room-note").textContent = ""; },
     lost(id, message) { if (room?.id === id) $("room-note").textContent = message; },
     reset() { if (room) open(room.id); },
-    signedOut(message) { api.forget(); showEntry(null, message); },
+    signedOut(message) { api.forget(); room = null; showEntry(null, message); },
   });
   connection.start();
   listRooms();
-  setInterval(listRooms, 15_000);
-  if (location.hash) open(location.hash.slice(1));
+  openByHash();
+}
+
+setInterval(() => { if (connection && !connection.stopped) listRooms(); }, 15_000);
+window.onhashchange = openByHash;
+
+function openByHash() {
+  const id = location.hash.slice(1);
+  if (id && id !== room?.id) open(id);
 }
 
 // --- rooms ------------------------------------------------------------------
@@ -131,10 +139,12 @@ $("new-room").onsubmit = async (e) => {
 
 // open shows a room: a page of history first, then live from its head on.
 async function open(id) {
-  if (room) connection.leave(room.id);
+  const turn = ++opening;
   $("room-note").textContent = "";
   try {
     const [about, page] = await Promise.all([api.get(`/rooms/${id}`), api.get(`/rooms/${id}/messages?limit=50`)]);
+    if (turn !== opening) return;
+    if (room) connection.leave(room.id);
     room = { ...about.room, last: page.head };
     history.replaceState(null, "", "#" + id);
     $("room-title").textContent = room.name;
@@ -142,6 +152,7 @@ async function open(id) {
     room.first = page.messages[0]?.seq ?? 0;
     $("earlier").hidden = !page.more;
     showMembership();
+    $("body").value = outbox.draft(id);
     outbox.of(id).forEach(showWaiting);
     toBottom(true);
     connection.follow(id, page.head);
@@ -189,10 +200,13 @@ $("compose").onsubmit = (e) => {
   if (!body.trim()) return;
   const message = outbox.add(room.id, body); // kept before it is sent
   $("body").value = "";
+  outbox.keepDraft(room.id, "");
   showWaiting(message);
   toBottom(true);
   connection.flush();
 };
+
+$("body").oninput = () => outbox.keepDraft(room.id, $("body").value);
 
 $("body").onkeydown = (e) => {
   if (e.key === "Enter" && !e.shiftKey && !e.isComposing) {
@@ -232,6 +246,7 @@ function showWaiting(message) {
   li.dataset.key = message.key;
   li.append(element("div", "text", message.body), element("span", "state", "waiting to be sent"));
   $("messages").append(li);
+  if (message.failed) showFailed(message, message.failed);
 }
 
 function showSent(message, seq) {
@@ -249,6 +264,8 @@ function showFailed(message, why) {
   const again = element("button", "", "Edit");
   again.onclick = () => {
     $("body").value = message.body;
+    outbox.keepDraft(message.room, message.body);
+    outbox.remove(message.key);
     li.remove();
   };
   state.append(again);

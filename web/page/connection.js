@@ -13,15 +13,18 @@ export class Connection {
 
   start() {
     this.stopped = false;
+    this.ending = new AbortController();
     for (const [target, name] of [[window, "online"], [window, "pageshow"], [document, "visibilitychange"]]) {
-      target.addEventListener(name, () => this.check());
+      target.addEventListener(name, () => this.wake(), { signal: this.ending.signal });
     }
-    setInterval(() => this.check(), 5_000);
+    this.checks = setInterval(() => this.check(), 5_000);
     this.connect();
   }
 
   stop() {
     this.stopped = true;
+    this.ending?.abort();
+    clearInterval(this.checks);
     clearTimeout(this.timer);
     this.socket?.close();
   }
@@ -44,28 +47,33 @@ export class Connection {
     socket.onclose = (e) => { if (socket === this.socket) this.closed(e); };
   }
 
+  // wake does not wait out the time to the next try when there is reason to hope.
+  wake() {
+    this.check();
+    if (navigator.onLine && document.visibilityState === "visible") this.retry(Math.random() * 1000);
+  }
+
   // check notices a dead line when the browser did not: after sleep, in a tab that
   // was frozen, behind a proxy that forgot us.
   check() {
-    if (this.stopped) return;
-    if (!this.socket) {
-      if (navigator.onLine && document.visibilityState === "visible") this.retry(Math.random() * 1000);
-      return;
-    }
-    if (Date.now() - this.heard > 2 * this.pingMS) {
+    if (this.socket && Date.now() - this.heard > 2 * this.pingMS) {
       this.socket.close();
       this.closed({ code: 1006 });
     }
   }
 
   async closed({ code, reason }) {
+    clearTimeout(this.settled);
     this.socket = null;
     this.sending = null;
     const opened = this.open;
     this.open = false;
     if (this.stopped) return;
     if (code === 4001) return this.on.signedOut("Your session has ended; sign in again.");
-    if (code === 4003 || code === 4009) return this.on.state(`closed by the server (${code} ${reason})`, false);
+    if (code === 4003 || code === 4009) {
+      this.stop();
+      return this.on.state(`closed by the server (${code} ${reason}); reload the page`, false);
+    }
     if (!opened && await this.refused()) return;
     const jitter = Math.random() * Math.min(30_000, 500 * 2 ** this.failures++);
     this.retry(Math.max(jitter, this.notBefore - Date.now()));
@@ -86,6 +94,7 @@ export class Connection {
   }
 
   retry(wait) {
+    if (this.socket || this.stopped) return;
     if (this.timer && Date.now() + wait > this.timerAt) return; // it comes sooner already
     clearTimeout(this.timer);
     wait = Math.max(wait, this.notBefore - Date.now());
@@ -95,7 +104,7 @@ export class Connection {
   }
 
   waiting() {
-    const n = this.outbox.all().length;
+    const n = this.outbox.waiting().length;
     return n ? `, ${n} to send` : "";
   }
 
@@ -121,10 +130,10 @@ export class Connection {
   }
 
   flush() {
-    const [message] = this.outbox.all();
+    const [message] = this.outbox.waiting();
     if (!this.open || this.sending || !message) return;
-    this.sending = { message };
-    this.sending.id = this.send({ type: "send", ...message });
+    const { room, key, body } = message;
+    this.sending = { message, id: this.send({ type: "send", room, key, body }) };
   }
 
   frame(f) {
@@ -163,6 +172,7 @@ export class Connection {
         break;
       case "ack":
         if (this.sending?.id !== f.id) break;
+        this.outbox.remove(this.sending.message.key);
         this.settle((m) => this.on.sent(m, f.seq));
         break;
       case "error":
@@ -192,10 +202,9 @@ export class Connection {
     }, 5_000);
   }
 
-  // settle takes the message in flight out of the outbox and goes on to the next.
+  // settle is done with the message in flight and goes on to the next.
   settle(tell) {
     const { message } = this.sending;
-    this.outbox.remove(message.key);
     this.sending = null;
     tell(message);
     this.flush();
@@ -205,7 +214,10 @@ export class Connection {
     const again = f.code === "unavailable" || f.code === "rate_limited" || f.code === "internal";
     const wait = f.retry_after_ms || 1000;
     if (this.sending?.id === f.id) {
-      if (!again) return this.settle((m) => this.on.failed(m, f.message));
+      if (!again) {
+        this.outbox.fail(this.sending.message, f.message);
+        return this.settle((m) => this.on.failed(m, f.message));
+      }
       this.sending = null;
       setTimeout(() => this.flush(), wait);
       return;

@@ -2,12 +2,27 @@
 // tab or the connection. Each message is an entry of its own in localStorage, so that
 // two tabs never overwrite each other; both may send it, since the key makes it one.
 export class Outbox {
-  constructor(user) { this.prefix = `confab.outbox.${user}.`; }
+  constructor(user) {
+    this.prefix = `confab.outbox.${user}.`;
+    this.drafts = `confab.draft.${user}.`;
+  }
 
   add(room, body) {
     const message = { key: uuidv7(), room, body };
-    localStorage.setItem(this.prefix + message.key, JSON.stringify(message));
+    this.put(message);
     return message;
+  }
+
+  put(message) { localStorage.setItem(this.prefix + message.key, JSON.stringify(message)); }
+
+  // fail keeps a message that the server will not take, for its author to see to.
+  fail(message, why) { this.put({ ...message, failed: why }); }
+
+  draft(room) { return localStorage.getItem(this.drafts + room) ?? ""; }
+
+  keepDraft(room, text) {
+    if (text) localStorage.setItem(this.drafts + room, text);
+    else localStorage.removeItem(this.drafts + room);
   }
 
   remove(key) { localStorage.removeItem(this.prefix + key); }
@@ -17,6 +32,8 @@ export class Outbox {
     return Object.keys(localStorage).filter((k) => k.startsWith(this.prefix)).sort()
       .map((k) => JSON.parse(localStorage.getItem(k)));
   }
+
+  waiting() { return this.all().filter((m) => !m.failed); }
 
   of(room) { return this.all().filter((m) => m.room === room); }
 }
