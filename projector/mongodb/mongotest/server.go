@@ -38,16 +38,23 @@ func Databases(tb testing.TB) func(testing.TB) (uri string) {
 		tb.Logf("mongo server: the one of %s", URIVariable)
 	}
 	return func(tb testing.TB) string {
-		tb.Helper()
-		u, err := url.Parse(server)
-		if err != nil {
-			tb.Fatalf("%s: %v", URIVariable, err)
-		}
 		name := "confab_test_" + strings.ToLower(rand.Text()[:12])
-		u.Path = "/" + name
 		tb.Cleanup(func() { drop(tb, server, name) })
-		return u.String()
+		return withDatabase(server, name)
 	}
+}
+
+// withDatabase puts a database's name into a URI. No URL parser does: there may be
+// many hosts.
+func withDatabase(uri, name string) string {
+	scheme, rest, _ := strings.Cut(uri, "://")
+	rest, query, hasQuery := strings.Cut(rest, "?")
+	hosts, _, _ := strings.Cut(rest, "/")
+	uri = scheme + "://" + hosts + "/" + name
+	if hasQuery {
+		uri += "?" + query
+	}
+	return uri
 }
 
 func drop(tb testing.TB, server, name string) {

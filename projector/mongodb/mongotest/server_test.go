@@ -35,3 +35,15 @@ func TestDatabases_areEmptyAndDifferent(t *testing.T) {
 	fresh := Databases(t)
 	require.NotEqual(t, fresh(t), fresh(t))
 }
+
+func TestWithDatabase(t *testing.T) {
+	for uri, want := range map[string]string{
+		"mongodb://h":    "mongodb://h/d",
+		"mongodb://h:1/": "mongodb://h:1/d",
+		"mongodb://u:p@a:1,b:2/x?replicaSet=r&w=1": "mongodb://u:p@a:1,b:2/d?replicaSet=r&w=1",
+		"mongodb+srv://h?tls=true":                 "mongodb+srv://h/d?tls=true",
+		"mongodb://%2Ftmp%2Fs.sock/":               "mongodb://%2Ftmp%2Fs.sock/d",
+	} {
+		require.Equal(t, want, withDatabase(uri, "d"))
+	}
+}
