@@ -162,7 +162,9 @@ func (f *fakeRooms) View(_ context.Context, room domain.RoomID, see func(*domain
 	if err != nil {
 		return err
 	}
-	return see(r)
+	shown := *r
+	shown.Seq = r.StateSeq // messages need not have come to a state in a cache
+	return see(&shown)
 }
 
 func (f *fakeRooms) CanRead(ctx context.Context, user domain.UserID, room domain.RoomID) error {
@@ -196,6 +198,17 @@ func (f *fakeRooms) set(change func(*fakeRooms)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change(f)
+}
+
+// lateViews says that it has applied less than it has: projecting went on since.
+type lateViews struct {
+	domain.Views
+	by uint64
+}
+
+func (v lateViews) Applied(ctx context.Context, id domain.RoomID) (uint64, error) {
+	n, err := v.Views.Applied(ctx, id)
+	return n - min(n, v.by), err
 }
 
 // noHub is a hub for tests that open no WebSocket.
