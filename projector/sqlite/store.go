@@ -123,10 +123,10 @@ func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows
 		}
 		var loaded bool
 		if stmt, loaded = s.queries.LoadOrStore(query, prepared); loaded {
-			_ = prepared.Close() // somebody else was faster
+			defer func() { _ = prepared.Close() }() // somebody else was faster
 		}
 	}
-	return stmt.(*sql.Stmt).QueryContext(ctx, args...)
+	return stmt.(*sql.Stmt).QueryContext(ctx, args...) //nolint:sqlclosecheck // list closes the rows
 }
 
 // list reads all rows of a query.

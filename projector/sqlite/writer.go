@@ -65,7 +65,7 @@ func (w *writer) transaction(ctx context.Context, f func() error) (err error) {
 }
 
 func (w *writer) exec(query string, args ...any) (sql.Result, error) {
-	stmt, err := w.prepared(query)
+	stmt, err := w.prepared(query) //nolint:sqlclosecheck // close does, when all is done
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (w *writer) exec(query string, args ...any) (sql.Result, error) {
 }
 
 func (w *writer) query(query string, args ...any) (*sql.Rows, error) {
-	stmt, err := w.prepared(query)
+	stmt, err := w.prepared(query) //nolint:sqlclosecheck // close does, when all is done
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (w *writer) query(query string, args ...any) (*sql.Rows, error) {
 }
 
 func (w *writer) queryRow(query string, args ...any) scanner {
-	stmt, err := w.prepared(query)
+	stmt, err := w.prepared(query) //nolint:sqlclosecheck // close does, when all is done
 	if err != nil {
 		return failedRow{err}
 	}

@@ -16,5 +16,5 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Fprintln(os.Stdout, path)
+	fmt.Println(path)
 }
