@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 
 	"confab/domain"
@@ -72,6 +73,9 @@ func (s *Server) getRooms(w http.ResponseWriter, r *http.Request, c caller) erro
 		list = list[:limit]
 		next = roomsCursor(list[limit-1].ID)
 	}
+	if list, err = s.stillReadable(r.Context(), c.User.ID, list); err != nil {
+		return err
+	}
 	ids := make([]domain.RoomID, len(list))
 	for i, x := range list {
 		ids[i] = x.ID
@@ -89,6 +93,25 @@ func (s *Server) getRooms(w http.ResponseWriter, r *http.Request, c caller) erro
 		Next  string     `json:"next"`
 	}{rooms, next})
 	return nil
+}
+
+// stillReadable drops the private rooms that the user has left since the views were
+// brought up to date: their names and heads are nobody else's business.
+func (s *Server) stillReadable(ctx context.Context, u domain.UserID, list []domain.RoomSummary) ([]domain.RoomSummary, error) {
+	kept := list[:0]
+	for _, x := range list {
+		if x.Visibility != domain.Public {
+			err := s.cfg.Commands.CanRead(ctx, u, x.ID)
+			if domain.CodeOf(err) == domain.CodeNotFound {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		kept = append(kept, x)
+	}
+	return kept, nil
 }
 
 func (s *Server) getRoom(w http.ResponseWriter, r *http.Request, c caller) error {

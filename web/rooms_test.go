@@ -97,3 +97,14 @@ func TestRooms_sameKeyIsTheSameRoom(t *testing.T) {
 	other := `{"name":"Looms","visibility":"public"}`
 	ada.ask("POST", "/api/v1/rooms", other, header("Idempotency-Key", "k1")).problem(http.StatusConflict, domain.CodeConflict)
 }
+
+func TestRooms_leftPrivateRoomIsNotListedWhileTheViewsTrail(t *testing.T) {
+	r := newRig(t)
+	ada, bob := r.guest("ada"), r.guest("bob")
+	room := ada.makes("Cabinet", domain.Private)
+	ada.ask("PUT", room+"/members/"+string(bob.user.ID), "").ok(http.StatusNoContent)
+	require.Len(t, bob.ask("GET", "/api/v1/rooms", "").ok(http.StatusOK).list("rooms"), 1)
+	r.rooms.set(func(f *fakeRooms) { f.trailing = true })
+	ada.ask("DELETE", room+"/members/"+string(bob.user.ID), "").ok(http.StatusNoContent)
+	require.Empty(t, bob.ask("GET", "/api/v1/rooms", "").ok(http.StatusOK).list("rooms"))
+}
