@@ -58,7 +58,7 @@ func (b *backends) open(ctx context.Context, say func(component, reason string))
 	if err != nil {
 		return err
 	}
-	b.redis = newRedisClients(options, b.partitions)
+	b.redis = newRedisClients(options, b.redisTimeout(), b.partitions)
 	b.onClose(b.redis.Close)
 	err = b.await(ctx, say, "redis", func() error { return checkRedis(ctx, b.redis.write, b.partitions) })
 	if err != nil {
@@ -85,6 +85,15 @@ func (b *backends) redisOptions() (redis.Options, error) {
 	}
 	b.onClose(server.Close)
 	return *server.Options(), nil
+}
+
+// redisTimeout is long for the embedded Redis: it does not hang, but it is slow, and
+// what is given up only comes again.
+func (b *backends) redisTimeout() time.Duration {
+	if b.cfg.embeddedRedis() {
+		return time.Minute
+	}
+	return 3 * time.Second
 }
 
 func (b *backends) openStore(ctx context.Context) (domain.Store, error) {

@@ -27,20 +27,21 @@ type redisClients struct {
 	live *redis.Client
 }
 
-// newRedisClients does no I/O: connections are made when they are needed.
-func newRedisClients(base redis.Options, partitions int) redisClients {
+// newRedisClients does no I/O: connections are made when they are needed. timeout is
+// how long a command may take; a stopped server is noticed after it.
+func newRedisClients(base redis.Options, timeout time.Duration, partitions int) redisClients {
 	base.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	base.DisableIdentity = true
 	base.DialTimeout = 2 * time.Second
 	base.PoolTimeout = 2 * time.Second
 	base.ContextTimeoutEnabled = true
 	base.MaxRetries = -1
-	base.ReadTimeout, base.WriteTimeout = 3*time.Second, 3*time.Second
+	base.ReadTimeout, base.WriteTimeout = timeout, timeout
 
 	write, blocking, live := base, base, base
 	write.PoolSize = 10 * runtime.GOMAXPROCS(0)
 	blocking.PoolSize = partitions + 4
-	blocking.ReadTimeout = 5 * time.Second
+	blocking.ReadTimeout = timeout + 2*time.Second
 	live.Protocol = 2
 	return redisClients{write: redis.NewClient(&write), blocking: redis.NewClient(&blocking), live: redis.NewClient(&live)}
 }

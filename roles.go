@@ -59,7 +59,7 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 	timeline := fanout.NewTimeline(readable, b.store)
 
 	publisher, err := ingest.NewPublisher(b.redis.write, ingest.PublisherConfig{
-		Live: b.gate == nil, Logger: b.log, Registerer: b.registry,
+		Live: b.gate == nil, Timeout: b.redisTimeout(), Logger: b.log, Registerer: b.registry,
 	})
 	if err != nil {
 		return nil, err

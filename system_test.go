@@ -1,0 +1,52 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"confab/projector/mongodb"
+	"confab/projector/sqlite"
+)
+
+// 200 clients in 20 rooms send 20,000 messages through 4 nodes behind NGINX.
+func TestCluster_everybodySeesEverythingOnce(t *testing.T) {
+	c := newCluster(t, 4)
+	servers := []string{c.nginx.URL}
+	crowd := load{servers: servers, rooms: 20, clients: 200, messages: 20_000}.gather(t)
+	crowd.chat(t, 5*time.Minute, nil)
+	for _, room := range []int{0, 7, 19} {
+		crowd.checkREST(t, room)
+	}
+	store, err := mongodb.Open(t.Context(), c.mongo.URI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	crowd.check(t, store)
+}
+
+// The same in the embedded mode, with a SIGKILL and a restart in the middle.
+func TestEmbedded_everybodySeesEverythingOnceThroughAKill(t *testing.T) {
+	data := t.TempDir()
+	p := startConfab(t, "embedded", "CONFAB_DATA="+data, "CONFAB_LIMITS=off").ready(t)
+	const messages = 20_000
+	crowd := load{servers: []string{"http://" + p.addr}, rooms: 20, clients: 200, messages: messages}.gather(t)
+	crowd.chat(t, 5*time.Minute, func(acked func() int) {
+		for acked() < messages/2 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		p.kill(t)
+		p.restart(t)
+	})
+	for _, room := range []int{0, 7, 19} {
+		crowd.checkREST(t, room)
+	}
+	p.stop(t)
+	store, err := sqlite.Open(t.Context(), filepath.Join(data, "confab.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	crowd.check(t, store)
+}
