@@ -108,15 +108,15 @@ func (q *query) limit() int {
 	return int(n)
 }
 
-// seq returns a parameter that is a seq of at least min.
-func (q *query) seq(name string, min uint64) (seq uint64, ok bool) {
+// seq returns a parameter that is a seq, from least on.
+func (q *query) seq(name string, least uint64) (seq uint64, ok bool) {
 	s, ok := q.one(name)
 	if !ok {
 		return 0, false
 	}
 	n, ok := digits(s)
-	if !ok || n < min || n > maxSeq {
-		q.fail("%s must be a seq: a whole number from %d to %d", name, min, uint64(maxSeq))
+	if !ok || n < least || n > maxSeq {
+		q.fail("%s must be a seq: a whole number from %d to %d", name, least, uint64(maxSeq))
 	}
 	return n, true
 }

@@ -53,8 +53,8 @@ func invalid(format string, args ...any) error {
 // checkSyntax accepts exactly one JSON object.
 func checkSyntax(data []byte) error {
 	if !json.Valid(data) {
-		var any json.RawMessage
-		err := json.Unmarshal(data, &any)
+		var ignored json.RawMessage
+		err := json.Unmarshal(data, &ignored)
 		if s, ok := errors.AsType[*json.SyntaxError](err); ok {
 			return invalid("this is not one JSON object: %s at byte %d", s.Error(), s.Offset)
 		}

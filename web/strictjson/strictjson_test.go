@@ -17,7 +17,7 @@ type target struct {
 	After *uint64  `json:"after,omitempty"`
 	On    bool     `json:"on"`
 	Tags  []string `json:"tags"`
-	skip  string
+	Skip  string   // no tag: not of the wire
 }
 
 func TestUnmarshal_accepts(t *testing.T) {
