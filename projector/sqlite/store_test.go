@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -193,6 +194,11 @@ func TestProject_aBigBatchOfManyRooms(t *testing.T) {
 	rooms, err := s.Rooms(t.Context(), "", "", 1000)
 	require.NoError(t, err)
 	require.Len(t, rooms, 100)
+
+	require.NoError(t, s.Close())
+	start := time.Now()
+	open(t, path)
+	require.Less(t, time.Since(start), time.Second, "opening does not read history")
 }
 
 func TestProject_fullDiskIsUnavailable(t *testing.T) {
