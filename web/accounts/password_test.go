@@ -50,19 +50,19 @@ func TestVerify_unknownUserTakesAsLong(t *testing.T) {
 	h := newHasher()
 	known, err := h.hash(t.Context(), "correct horse")
 	require.NoError(t, err)
-	fastest := func(encoded string) time.Duration {
-		best := time.Hour
-		for range 7 {
+	require.Equal(t, known[:len("$argon2id$v=19$m=19456,t=2,p=1$")], h.decoy[:len("$argon2id$v=19$m=19456,t=2,p=1$")], "the same work")
+	times := map[string]time.Duration{known: time.Hour, "": time.Hour}
+	for range 7 { // by turns, so that a busy machine is so for both; the fastest counts
+		for encoded := range times {
 			start := time.Now()
 			ok, err := h.verify(t.Context(), "wrong horse", encoded)
 			require.NoError(t, err)
 			require.False(t, ok)
-			best = min(best, time.Since(start))
+			times[encoded] = min(times[encoded], time.Since(start))
 		}
-		return best
 	}
-	a, b := fastest(known), fastest("")
-	require.InEpsilon(t, float64(a), float64(b), 0.5, "known %v, unknown %v", a, b)
+	require.Greater(t, times[""], times[known]/2)
+	require.Greater(t, times[known], times[""]/2)
 }
 
 func TestHasher_twoAtATimeAndAShortQueue(t *testing.T) {
