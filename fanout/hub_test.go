@@ -3,9 +3,11 @@ package fanout_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 
@@ -172,6 +174,106 @@ func TestHub_resumeWhileEventsKeepComing(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, w.head(), s.has())
 		assert.NotZero(t, s.caughtUp)
+	})
+}
+
+// A part of the history is not taken for what it was when somebody else read it, and
+// is not kept when nobody needs it.
+func TestHub_pagesGrowAndAreForgotten(t *testing.T) {
+	inWorld(t, fanout.HubConfig{RingFrames: 1}, func(w *world) {
+		w.logs(5)
+		stuck := &sink{t: t, from: after(0), full: make(chan struct{})}
+		stuck.subscribe(w, alice.ID)
+		synctest.Wait()
+		w.posts(50)
+		s := w.subscribes(after(0))
+		synctest.Wait()
+		assert.Equal(t, w.head(), s.has())
+		stuck.sub.Close()
+
+		w.posts(200)
+		w.subscribes(after(0))
+		synctest.Wait()
+		reads := w.log.reads
+		w.subscribes(after(0))
+		synctest.Wait()
+		assert.Greater(t, w.log.reads, reads)
+	})
+}
+
+// A subscription may have read further than the room has heard.
+func TestHub_subscriptionAheadOfItsRoom(t *testing.T) {
+	inWorld(t, fanout.HubConfig{CheckEvery: time.Hour}, func(w *world) {
+		member := w.subscribes(live)
+		w.posts(4)
+		synctest.Wait()
+		w.logs(1)
+		w.log.before = func(after uint64) { // the room reads 6 while s reads 1 to 10
+			if after == 5 {
+				<-time.After(time.Second)
+			} else if after == 0 {
+				w.log.before = nil
+				w.logs(4)
+			}
+		}
+		s := &sink{t: t, from: after(0)}
+		s.subscribe(w, alice.ID)
+		settled(2 * time.Second)
+		w.logs(2)
+		w.bus.gap()
+		settled(time.Second)
+		assert.Equal(t, w.head(), s.has())
+		assert.Equal(t, w.head(), member.has())
+	})
+}
+
+// Who subscribes learns of the head, and so do all others.
+func TestHub_subscribingEndsDeafness(t *testing.T) {
+	inWorld(t, fanout.HubConfig{CheckEvery: time.Hour}, func(w *world) {
+		member := w.subscribes(live)
+		w.logs(3)
+		w.subscribes(live)
+		synctest.Wait()
+		assert.Equal(t, w.head(), member.has())
+	})
+}
+
+// An event that was published but is nowhere: Redis lost it. The room goes on, and
+// gets it when it comes.
+func TestHub_phantomOfTheBus(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		s := w.subscribes(live)
+		w.posts(1)
+		w.hist.Posts(2)
+		w.publish(w.hist.Records(int(w.head()), 0)...)
+		settled(time.Minute)
+		assert.Equal(t, w.head()-2, s.has())
+		w.log.append(w.hist.Records(int(w.head())-1, 0)...)
+		settled(2 * time.Second)
+		assert.Equal(t, w.head(), s.has())
+	})
+}
+
+func TestHub_closedWhileOthersAreWrittenTo(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		one, two := w.subscribes(live), w.subscribes(live)
+		one.onEvents, two.onEvents = two.sub.Close, one.sub.Close
+		w.posts(1)
+		settled(time.Second)
+		assert.Equal(t, 1, one.calls+two.calls, "the first closes the other")
+	})
+}
+
+func TestHub_closedSubscriptionIsForgotten(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		w.subscribes(live) // the room stays
+		s := w.subscribes(live)
+		forgotten := weak.Make(s)
+		s.sub.Close()
+		s = nil
+		synctest.Wait()
+		runtime.GC()
+		assert.Nil(t, forgotten.Value())
 	})
 }
 
@@ -356,6 +458,9 @@ func TestHub_removedWhileSubscribing(t *testing.T) {
 				w.access.remove(alice.ID)
 				w.log.append(domaintest.RecordOf(w.hist.Leave(alice)))
 				w.logs(3)
+				another := &sink{t: t} // tells the room of the head
+				another.subscribe(w, "somebody else")
+				<-time.After(time.Second)
 			}
 			// Resuming, the sink meets the removal before the room, whose repair is slow.
 			w.log.before = func(after uint64) {
@@ -375,6 +480,23 @@ func TestHub_removedWhileSubscribing(t *testing.T) {
 			assert.Equal(t, w.head(), other.has())
 		})
 	}
+}
+
+// What was read for a sink before the removal waits for the sink to flush.
+func TestHub_removedWhileTheSinkIsFull(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		w.logs(5)
+		s := &sink{t: t, from: after(0), full: make(chan struct{})}
+		s.subscribe(w, alice.ID)
+		synctest.Wait()
+		w.access.remove(alice.ID)
+		w.happens(w.hist.Leave(alice))
+		synctest.Wait()
+		close(s.full)
+		synctest.Wait()
+		assert.Zero(t, s.calls)
+		assert.Error(t, s.ended)
+	})
 }
 
 func TestHub_removedInAGapThatWasJumpedOver(t *testing.T) {

@@ -136,6 +136,7 @@ type sink struct {
 	ended      error
 	fails      error
 	full       chan struct{} // when set, Flushed waits until it is closed
+	onEvents   func()        // called at the end of each Events, without the lock
 }
 
 func (s *sink) subscribe(w *world, user domain.UserID) {
@@ -155,6 +156,9 @@ func (s *sink) Subscribed(head uint64) {
 }
 
 func (s *sink) Events(frames []byte, n int, last uint64) error {
+	if s.onEvents != nil {
+		defer s.onEvents()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fails != nil {
