@@ -105,6 +105,35 @@ func TestBacklog_smallPiecesAddUp(t *testing.T) {
 	})
 }
 
+// noted notes the write deadline in force.
+type noted struct {
+	net.Conn
+	deadline time.Time
+}
+
+func (n *noted) SetWriteDeadline(t time.Time) error {
+	n.deadline = t
+	return n.Conn.SetWriteDeadline(t)
+}
+
+// TestBacklog_leavesNoDeadline: one that is left behind would fail a direct write that
+// comes after it.
+func TestBacklog_leavesNoDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, client := net.Pipe()
+		defer client.Close()
+		conn := &noted{Conn: server}
+		b := newBacklog(conn)
+		require.NoError(t, b.data([]byte("hello")))
+		synctest.Wait()
+		require.Equal(t, time.Now().Add(writeTime), conn.deadline)
+		_, err := io.ReadFull(client, make([]byte, 5))
+		require.NoError(t, err)
+		b.wait()
+		require.Zero(t, conn.deadline)
+	})
+}
+
 func TestBacklog_stuckReaderIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, client := piped()
