@@ -64,3 +64,13 @@ func TestDrain_cutsWhoDoesNotRead(t *testing.T) {
 	defer cancel()
 	require.ErrorIs(t, l.server.Drain(ctx), context.DeadlineExceeded)
 }
+
+// TestDrain_connectingMeanwhile: who got past the door just before it closed.
+func TestDrain_connectingMeanwhile(t *testing.T) {
+	l := newLiveRig(t)
+	ada := l.guest("ada")
+	require.NoError(t, l.server.DrainSockets(t.Context()))
+	s := l.connects(ada)
+	require.Equal(t, "restart", hear[frames.Goodbye](s).Code)
+	s.closes(websocket.CloseServiceRestart)
+}

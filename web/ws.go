@@ -48,7 +48,10 @@ func (s *Server) serveWS(w http.ResponseWriter, r *http.Request) {
 	// connection has one small goroutine of its own. It has its own context too: the
 	// request's ends with the handler.
 	c := newConn(s, ws, who.Session, requestID(r.Context()))
-	s.sockets.start(c)
+	if !s.sockets.start(c) { // the node began to stop just now
+		c.goodbye(spread(0))
+		c.run()
+	}
 }
 
 // The subprotocol is optional. A page that has a token instead of the cookie, because
@@ -82,18 +85,19 @@ type sockets struct {
 
 func newSockets(Config) *sockets { return &sockets{open: map[*conn]struct{}{}} }
 
-// start runs the connection in a goroutine of its own.
-func (k *sockets) start(c *conn) {
+// start runs the connection in a goroutine of its own, unless the node stops.
+func (k *sockets) start(c *conn) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.open[c] = struct{}{}
 	if k.draining {
-		c.goodbye(spread(0))
+		return false
 	}
+	k.open[c] = struct{}{}
 	k.running.Go(func() {
 		defer k.remove(c)
 		c.run()
 	})
+	return true
 }
 
 func (k *sockets) remove(c *conn) {
