@@ -46,12 +46,16 @@ func inWorld(t *testing.T, cfg fanout.HubConfig, f func(w *world)) {
 func newWorld(t require.TestingT, cfg fanout.HubConfig) *world {
 	w := &world{t: t, hist: domaintest.NewHistory("room", domain.Private), bus: &fakeBus{}, log: &fakeLog{}, access: &fakeAccess{}}
 	w.log.append(w.hist.Records(1, 0)...)
-	cfg.Subscriber, cfg.Access = w.bus, w.access
+	w.hub = w.hubOn(w.bus, cfg)
+	return w
+}
+
+func (w *world) hubOn(bus message.Subscriber, cfg fanout.HubConfig) *fanout.Hub {
+	cfg.Subscriber, cfg.Access = bus, w.access
 	cfg.Timeline = fanout.NewTimeline(fakeStream{w.log}, fakeArchive{w.log})
 	cfg.Topic = func(id domain.RoomID) string { return "live:" + string(id) }
 	cfg.Encode = func(rec domain.Record) []byte { return fmt.Appendf(nil, "%d ", rec.Seq) }
-	w.hub = fanout.NewHub(cfg)
-	return w
+	return fanout.NewHub(cfg)
 }
 
 // run starts the hub and returns what stops it and waits for all of its goroutines.

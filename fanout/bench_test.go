@@ -1,0 +1,81 @@
+package fanout_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/require"
+
+	"confab/domain"
+	"confab/domain/domaintest"
+	"confab/fanout"
+)
+
+// countingSink counts and keeps nothing.
+type countingSink struct{ events *atomic.Int64 }
+
+func (s countingSink) Subscribed(uint64) {}
+func (s countingSink) Events(_ []byte, n int, _ uint64) error {
+	s.events.Add(int64(n))
+	return nil
+}
+func (s countingSink) Flushed(context.Context) error { return nil }
+func (s countingSink) CaughtUp(uint64)               {}
+func (s countingSink) Reset(uint64)                  {}
+func (s countingSink) Ended(error)                   {}
+
+// BenchmarkHub is the live path from the bus's channel to the sinks' Events, per
+// event. What it allocates must not depend on the number of receivers.
+func BenchmarkHub(b *testing.B) {
+	for _, receivers := range []int{1, 10, 1000} {
+		b.Run(fmt.Sprintf("receivers=%d", receivers), func(b *testing.B) {
+			w := newWorld(b, fanout.HubConfig{})
+			w.hist.Posts(b.N)
+			var messages []*message.Message
+			for _, rec := range w.hist.Records(2, 0) {
+				messages = append(messages, message.NewMessage("", rec.Payload))
+			}
+			feed := make(directBus)
+			hub := w.hubOn(feed, fanout.HubConfig{})
+			ctx, cancel := context.WithCancel(context.Background())
+			ended := make(chan error)
+			go func() { ended <- hub.Run(ctx) }()
+			defer func() { cancel(); close(feed); <-ended }()
+			var delivered atomic.Int64
+			for range receivers {
+				require.Eventually(b, func() bool {
+					_, err := hub.Subscribe(ctx, alice.ID, w.hist.Room, live, countingSink{&delivered})
+					return err == nil
+				}, time.Minute, time.Millisecond)
+			}
+			b.ReportAllocs()
+			for b.ResetTimer(); len(messages) > 0; messages = messages[1:] {
+				feed <- messages[0]
+			}
+			require.Eventually(b, func() bool { return delivered.Load() == int64(b.N*receivers) }, time.Minute, time.Millisecond)
+			b.ReportMetric(float64(delivered.Load())/b.Elapsed().Seconds(), "deliveries/s")
+		})
+	}
+}
+
+// directBus hands over what is put into it.
+type directBus chan *message.Message
+
+func (b directBus) Subscribe(context.Context, string) (<-chan *message.Message, error) { return b, nil }
+func (b directBus) Close() error                                                       { return nil }
+
+func BenchmarkTimeline_page(b *testing.B) {
+	h := domaintest.NewHistory("room", domain.Public).Posts(999)
+	log := &fakeLog{records: h.Records(1, 0), archived: 900, trimmed: 500}
+	tl := fanout.NewTimeline(fakeStream{log}, fakeArchive{log})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tl.Range(b.Context(), h.Room, 10, 128); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
