@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"confab/domain"
@@ -41,7 +42,7 @@ func BenchmarkHub(b *testing.B) {
 			}
 			feed := make(directBus)
 			hub := w.hubOn(feed, fanout.HubConfig{})
-			ctx, cancel := context.WithCancel(context.Background())
+			ctx, cancel := context.WithCancel(b.Context())
 			ended := make(chan error)
 			go func() { ended <- hub.Run(ctx) }()
 			defer func() { cancel(); close(feed); <-ended }()
@@ -78,4 +79,50 @@ func BenchmarkTimeline_page(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// However many receive an event, passing it on allocates the same.
+func TestHub_allocatesNothingPerReceiver(t *testing.T) {
+	allocs := func(receivers int) float64 {
+		w := newWorld(t, fanout.HubConfig{})
+		feed := make(directBus)
+		hub := w.hubOn(feed, fanout.HubConfig{CheckEvery: time.Hour})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- hub.Run(ctx) }()
+		defer func() { cancel(); close(feed); <-ended }()
+		passed := make(chan struct{})
+		var delivered atomic.Int64
+		for range receivers {
+			s := &notifyingSink{countingSink{&delivered}, int64(receivers), passed}
+			require.Eventually(t, func() bool {
+				_, err := hub.Subscribe(ctx, alice.ID, w.hist.Room, live, s)
+				return err == nil
+			}, time.Minute, time.Millisecond)
+		}
+		const events = 200
+		w.hist.Posts(events + 1) // one for warming up
+		records := w.hist.Records(2, 0)
+		return testing.AllocsPerRun(events, func() {
+			feed <- message.NewMessage("", records[0].Payload)
+			records = records[1:]
+			<-passed
+		})
+	}
+	few, many := allocs(1), allocs(500)
+	assert.InDelta(t, few, many, 5, "1 receiver: %v, 500 receivers: %v", few, many)
+}
+
+// notifyingSink tells when all receivers have an event.
+type notifyingSink struct {
+	countingSink
+	receivers int64
+	passed    chan struct{}
+}
+
+func (s *notifyingSink) Events(_ []byte, n int, _ uint64) error {
+	if s.events.Add(int64(n))%s.receivers == 0 {
+		s.passed <- struct{}{}
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package fanout_test
 
 import (
-	"context"
 	"errors"
 	"runtime"
 	"testing"
@@ -348,12 +347,12 @@ func TestHub_redisAwayAtSubscribe(t *testing.T) {
 	inWorld(t, fanout.HubConfig{}, func(w *world) {
 		for name, set := range map[string]func(error){"bus": w.bus.failWith, "timeline": w.log.failWith} {
 			set(errAway)
-			_, err := w.hub.Subscribe(context.Background(), alice.ID, w.hist.Room, live, &sink{t: t})
+			_, err := w.trySubscribe(live)
 			assert.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), name)
 			set(nil)
 		}
 		w.access.failWith(domain.Unavailable("redis", errAway))
-		_, err := w.hub.Subscribe(context.Background(), alice.ID, w.hist.Room, live, &sink{t: t})
+		_, err := w.trySubscribe(live)
 		assert.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 		w.access.failWith(nil)
 		w.subscribes(live)
@@ -384,12 +383,12 @@ func TestHub_redisAwayLater(t *testing.T) {
 func TestHub_noAccess(t *testing.T) {
 	inWorld(t, fanout.HubConfig{}, func(w *world) {
 		w.access.remove(alice.ID)
-		_, err := w.hub.Subscribe(context.Background(), alice.ID, w.hist.Room, live, &sink{t: t})
+		_, err := w.trySubscribe(live)
 		assert.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 		assert.Zero(t, w.bus.opened, "a room was opened for somebody who may not read it")
 		other := &sink{t: t}
 		other.subscribe(w, "somebody else")
-		_, err = w.hub.Subscribe(context.Background(), alice.ID, w.hist.Room, live, &sink{t: t})
+		_, err = w.trySubscribe(live)
 		assert.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 	})
 }
@@ -530,7 +529,7 @@ func TestHub_resumeOverOnesOwnRemoval(t *testing.T) {
 
 func TestHub_notRunning(t *testing.T) {
 	w := newWorld(t, fanout.HubConfig{})
-	_, err := w.hub.Subscribe(context.Background(), alice.ID, w.hist.Room, live, &sink{t: t})
+	_, err := w.trySubscribe(live)
 	assert.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 }
 

@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -38,7 +39,7 @@ func TestHub_realRedis(t *testing.T) {
 		Encode:     func(rec domain.Record) []byte { return fmt.Appendf(nil, "%d ", rec.Seq) },
 		CheckEvery: 200 * time.Millisecond,
 	})
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- hub.Run(ctx) }()
 	defer func() { cancel(); require.NoError(t, <-ended) }()
@@ -106,7 +107,7 @@ func (w *writer) posts(n int) {
 				redis.call('HSET', KEYS[2], 'head', ARGV[2])
 				redis.call('PUBLISH', ARGV[3], '\n\n' .. ARGV[1])`,
 				[]string{p.Room(w.hist.Room), p.Meta(w.hist.Room)}, rec.Payload, rec.Seq, p.Live(w.hist.Room)).Err()
-			return err == nil || err == redis.Nil
+			return err == nil || errors.Is(err, redis.Nil)
 		}, 10*time.Second, 20*time.Millisecond)
 	}
 }

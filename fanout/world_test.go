@@ -113,6 +113,10 @@ func (w *world) subscribes(from fanout.Cursor) *sink {
 	return s
 }
 
+func (w *world) trySubscribe(from fanout.Cursor) (*fanout.Subscription, error) {
+	return w.hub.Subscribe(context.Background(), alice.ID, w.hist.Room, from, &sink{t: w.t, from: from})
+}
+
 func after(seq uint64) fanout.Cursor { return fanout.Cursor{Resume: true, After: seq} }
 
 var live = fanout.Cursor{}
