@@ -84,7 +84,7 @@ func (b *backlog) accept(frames []byte) error {
 func (b *backlog) finish(last []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed == nil || b.closed == errSlow {
+	if b.closed == nil || errors.Is(b.closed, errSlow) {
 		b.closed, b.closeBy = errClosed, time.Now().Add(lingerTime)
 		_ = b.write(last) // it fails when the client is gone: there is nobody to tell
 	}

@@ -185,7 +185,7 @@ func TestBacklog_endIsBounded(t *testing.T) {
 				if _, err := client.Read(make([]byte, 1)); err != nil {
 					return
 				}
-				time.Sleep(time.Second)
+				time.Sleep(time.Second) // synctest: the bubble's clock
 			}
 		}()
 		b.wait()

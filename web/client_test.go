@@ -126,7 +126,7 @@ func TestClient_throughCuts(t *testing.T) {
 			}
 			ack, err := a.Send(ctx, room.ID, fmt.Sprintf("k%d", i), fmt.Sprint(i))
 			if err != nil || ack.Seq != uint64(i)+2 {
-				sent <- fmt.Errorf("message %d: %v, %v", i, ack, err)
+				sent <- fmt.Errorf("message %d: %v, %w", i, ack, err)
 				return
 			}
 		}

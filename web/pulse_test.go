@@ -132,9 +132,13 @@ func (c *listener) heard(f func()) {
 
 const ping = 25 * time.Second
 
+func passes(d time.Duration) {
+	time.Sleep(d) // synctest: the bubble's clock
+}
+
 func TestPulse_pingsAndHeartbeats(t *testing.T) {
 	inBubble(t, true, func(t *testing.T, l *liveRig, room domain.RoomID, _ person, c *listener) {
-		time.Sleep(10 * time.Minute) // of the bubble's time
+		passes(10 * time.Minute)
 		c.heard(func() {
 			require.NoError(t, c.ended)
 			require.GreaterOrEqual(t, len(c.pings), 24)
@@ -155,9 +159,9 @@ func TestPulse_pingsAndHeartbeats(t *testing.T) {
 
 func TestPulse_twoMissedPongsEndIt(t *testing.T) {
 	inBubble(t, false, func(t *testing.T, l *liveRig, _ domain.RoomID, _ person, c *listener) {
-		time.Sleep(2 * ping * 4 / 5)
+		passes(2 * ping * 4 / 5)
 		c.heard(func() { require.NoError(t, c.ended) })
-		time.Sleep(3*ping - 2*ping*4/5)
+		passes(3*ping - 2*ping*4/5)
 		c.heard(func() {
 			require.Error(t, c.ended)
 			require.LessOrEqual(t, c.end, 3*ping)
@@ -172,7 +176,7 @@ func TestPulse_heartbeatOnlyInSilence(t *testing.T) {
 		for range 30 {
 			_, err := liveRooms{l.rooms, l.hub}.PostMessage(t.Context(), ada.user, room, domain.NewID(), "hi")
 			require.NoError(t, err)
-			time.Sleep(ping - time.Second)
+			passes(ping - time.Second)
 		}
 		c.heard(func() {
 			require.NoError(t, c.ended)
@@ -185,11 +189,11 @@ func TestPulse_heartbeatTellsOfALostLastEvent(t *testing.T) {
 	inBubble(t, true, func(t *testing.T, l *liveRig, room domain.RoomID, ada person, c *listener) {
 		_, err := l.rooms.PostMessage(t.Context(), ada.user, room, "k", "the hub does not hear of it")
 		require.NoError(t, err)
-		time.Sleep(ping)
+		passes(ping)
 		c.heard(func() { require.EqualValues(t, 2, c.beats[0].Heads[room]) })
 
 		l.rooms.set(func(f *fakeRooms) { f.err = errors.New("the log is away") })
-		time.Sleep(ping)
+		passes(ping)
 		c.heard(func() {
 			require.NoError(t, c.ended)
 			require.EqualValues(t, 1, c.beats[1].Heads[room], "what this connection was given")
@@ -202,17 +206,17 @@ func TestPulse_findsASessionThatEndedUnheard(t *testing.T) {
 		sessions, err := l.store.Sessions(t.Context(), ada.user.ID, l.clock())
 		require.NoError(t, err)
 		require.NoError(t, l.store.DeleteSession(t.Context(), ada.user.ID, sessions[0].ID))
-		time.Sleep(time.Minute)
+		passes(time.Minute)
 		c.heard(func() { require.True(t, websocket.IsCloseError(c.ended, 4001), "%v", c.ended) })
 	})
 }
 
 func TestPulse_sessionThatExpires(t *testing.T) {
 	inBubble(t, true, func(t *testing.T, l *liveRig, _ domain.RoomID, _ person, c *listener) {
-		time.Sleep(time.Hour)
+		passes(time.Hour)
 		c.heard(func() { require.NoError(t, c.ended) })
 		l.pass(10 * 365 * 24 * time.Hour)
-		time.Sleep(time.Minute)
+		passes(time.Minute)
 		c.heard(func() { require.True(t, websocket.IsCloseError(c.ended, 4001), "%v", c.ended) })
 	})
 }

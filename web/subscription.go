@@ -79,7 +79,7 @@ func (c *conn) unsubscribe(f frames.Unsubscribe) error {
 	if sub, _ := c.subscription(f.Room); sub != nil {
 		c.drop(sub)
 	}
-	c.send(frames.Unsubscribed{ID: f.ID, Room: f.Room})
+	c.send(frames.Unsubscribed(f))
 	return nil
 }
 

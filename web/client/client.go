@@ -195,6 +195,9 @@ func (c *Client) finish(err error) {
 func (c *Client) connect(ctx context.Context) error {
 	url := "ws" + strings.TrimPrefix(c.session.Server, "http") + "/ws"
 	ws, res, err := c.opt.Dialer.DialContext(ctx, url, http.Header{"Authorization": {"Bearer " + c.session.Token}})
+	if res != nil {
+		defer res.Body.Close()
+	}
 	if err != nil {
 		if errors.Is(err, websocket.ErrBadHandshake) && res != nil {
 			return fmt.Errorf("connect: %w", problem(res))
