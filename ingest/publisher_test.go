@@ -106,6 +106,7 @@ func TestPublisher_answers(t *testing.T) {
 			require.NoError(t, client.Del(ctx, partition.Meta(room)).Err())
 			require.ErrorIs(t, publish(room), ErrBehind)
 			require.ErrorIs(t, publish(room, MetaFloor, "5"), ErrBehind)
+			require.Equal(t, "0-5", client.XInfoStream(ctx, partition.Room(room)).Val().LastGeneratedID, "the stream is untouched")
 		})
 		t.Run("stream lost", func(t *testing.T) {
 			room := with(t)
@@ -256,7 +257,7 @@ func TestPublisher_survivesTheScriptBeingForgotten(t *testing.T) {
 func TestPublisher_inDoubt(t *testing.T) {
 	server := domaintest.StartRedis(t)
 	client := clientOf(t, server.Addr)
-	p, room := newPublisher(t, client, PublisherConfig{Timeout: 300 * time.Millisecond}), newRoomID()
+	p, room := newPublisher(t, client, PublisherConfig{Timeout: time.Second}), newRoomID()
 	publish := func(ctx context.Context) error {
 		m := aMessage(room, "x", MetaKeyField, "k:u:1")
 		m.SetContext(ctx)

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -117,53 +116,37 @@ func (r remains) sound(archived uint64) bool {
 
 func streamID(seq uint64) string { return "0-" + strconv.FormatUint(seq, 10) }
 
-// survey reads what Redis holds. The parts may be of different moments; restore.lua
-// will notice.
+// survey reads what Redis holds, as of one moment: in a busy room, parts of different
+// moments would look broken.
 func (p *repairer) survey(ctx context.Context, room domain.RoomID) (remains, error) {
 	part := domain.PartitionOf(room, p.partitions)
-	found := remains{room: room}
-	meta, err := p.redis.HMGet(ctx, part.Meta(room), "head", "state", "since").Result()
-	if err != nil {
-		return found, domain.Unavailable("Redis", err)
+	pipe := p.redis.TxPipeline()
+	meta := pipe.HMGet(ctx, part.Meta(room), "head", "state", "since")
+	info := pipe.XInfoStream(ctx, part.Room(room)) // an error where there is no stream
+	entries := pipe.XRange(ctx, part.Room(room), "-", "+")
+	_, _ = pipe.Exec(ctx)
+	if err := errors.Join(meta.Err(), entries.Err()); err != nil {
+		return remains{}, domain.Unavailable("Redis", err)
 	}
-	for i, v := range meta {
+	found := remains{room: room}
+	for i, v := range meta.Val() {
 		found.meta[i], _ = v.(string)
 	}
 	found.head, _ = strconv.ParseUint(found.meta[0], 10, 64)
 	found.state, _ = strconv.ParseUint(found.meta[1], 10, 64)
-
-	info, err := p.redis.XInfoStream(ctx, part.Room(room)).Result()
-	switch {
-	case err == nil:
-		found.length, found.lastID = info.Length, info.LastGeneratedID
-	case !strings.Contains(err.Error(), "no such key"):
-		return found, domain.Unavailable("Redis", err)
+	if info.Err() == nil {
+		found.length, found.lastID = info.Val().Length, info.Val().LastGeneratedID
 	}
-	found.events, err = p.streamed(ctx, part.Room(room), room)
-	return found, err
-}
-
-func (p *repairer) streamed(ctx context.Context, stream string, room domain.RoomID) ([]event, error) {
-	var events []event
-	for from := "-"; ; {
-		entries, err := p.redis.XRangeN(ctx, stream, from, "+", page).Result()
+	for _, entry := range entries.Val() {
+		seq, err := strconv.ParseUint(strings.TrimPrefix(entry.ID, "0-"), 10, 64)
 		if err != nil {
-			return nil, domain.Unavailable("Redis", err)
+			return remains{}, fmt.Errorf("stream of room %s: entry %s is not ours", room, entry.ID)
 		}
-		for _, entry := range entries {
-			seq, err := strconv.ParseUint(strings.TrimPrefix(entry.ID, "0-"), 10, 64)
-			if err != nil {
-				return nil, fmt.Errorf("stream %s: entry %s is not ours", stream, entry.ID)
-			}
-			payload, _ := entry.Values["payload"].(string)
-			key, _ := entry.Values["key"].(string)
-			events = append(events, event{domain.Record{Room: room, Seq: seq, Payload: []byte(payload)}, key})
-		}
-		if len(entries) < page {
-			return events, nil
-		}
-		from = "(" + entries[len(entries)-1].ID
+		payload, _ := entry.Values["payload"].(string)
+		key, _ := entry.Values["key"].(string)
+		found.events = append(found.events, event{domain.Record{Room: room, Seq: seq, Payload: []byte(payload)}, key})
 	}
+	return found, nil
 }
 
 // carryOut has restore.lua do what the plan says. It returns false when the room is no
@@ -216,8 +199,4 @@ func uuidOf(rec domain.Record) string {
 		return e.ID
 	}
 	return domain.NewID()
-}
-
-func sortEvents(events []event) {
-	slices.SortFunc(events, func(a, b event) int { return cmp.Compare(a.Seq, b.Seq) })
 }

@@ -251,6 +251,16 @@ func TestRepair_oldPlansDoNothing(t *testing.T) {
 				require.NoError(s.t, s.node().CanRead(s.ctx, ada.ID, id))
 				s.trim(id, 2)
 			},
+			"meta only": func(s *system, _ *Service, id domain.RoomID) {
+				require.NoError(s.t, client.HSet(s.ctx, partition.Meta(id), "since", 1).Err())
+			},
+			"stream only": func(s *system, _ *Service, id domain.RoomID) {
+				require.NoError(s.t, client.XAdd(s.ctx, &redis.XAddArgs{Stream: partition.Room(id), ID: "0-1", Values: []string{"payload", "x"}}).Err())
+			},
+			"stream only, and empty": func(s *system, _ *Service, id domain.RoomID) {
+				require.NoError(s.t, client.XAdd(s.ctx, &redis.XAddArgs{Stream: partition.Room(id), ID: "0-1", Values: []string{"payload", "x"}}).Err())
+				require.NoError(s.t, client.XDel(s.ctx, partition.Room(id), "0-1").Err())
+			},
 		} {
 			s := newSystem(t, client)
 			require.NoError(t, client.FlushAll(s.ctx).Err())
