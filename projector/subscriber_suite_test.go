@@ -54,8 +54,8 @@ func suite(t *testing.T, addr string, window int, f tests.Features) {
 			Consumer:   watermill.NewShortUUID(),
 			Window:     window,
 			Block:      100 * time.Millisecond,
-			ClaimEvery: 500 * time.Millisecond,
-			ClaimIdle:  2 * time.Second,
+			ClaimEvery: 2 * time.Second,
+			ClaimIdle:  5 * time.Second, // shorter, and on a busy machine the living rob each other
 			NackDelay:  10 * time.Millisecond,
 		})
 		require.NoError(t, err)
