@@ -92,15 +92,17 @@ func (h *fakeHub) Subscribe(ctx context.Context, user domain.UserID, room domain
 		f.done = true
 		return f, nil
 	}
-	sink.Subscribed(heads[0])
-	if !from.Live {
-		f.next = from.After + 1
-		f.deliver()
-		sink.CaughtUp(f.next - 1)
-	}
+	f.mu.Lock() // whoever posts meanwhile delivers after what comes here
+	defer f.mu.Unlock()
 	h.mu.Lock()
 	h.feeds[f] = struct{}{}
 	h.mu.Unlock()
+	sink.Subscribed(heads[0])
+	if !from.Live {
+		f.next = from.After + 1
+		f.catchUp()
+		sink.CaughtUp(f.next - 1)
+	}
 	return f, nil
 }
 
@@ -153,6 +155,11 @@ func (h *fakeHub) open() int {
 func (f *fakeFeed) deliver() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.catchUp()
+}
+
+// catchUp is called with mu held.
+func (f *fakeFeed) catchUp() {
 	records, err := f.hub.rooms.Range(context.Background(), f.room, f.next-1, 1_000_000)
 	if err != nil || f.done {
 		return
