@@ -267,6 +267,7 @@ func TestHub_closedSubscriptionIsForgotten(t *testing.T) {
 	inWorld(t, fanout.HubConfig{}, func(w *world) {
 		w.subscribes(live) // the room stays
 		s := w.subscribes(live)
+		synctest.Wait()
 		forgotten := weak.Make(s)
 		s.sub.Close()
 		s = nil
