@@ -117,6 +117,20 @@ func TestRepair(t *testing.T) {
 	}
 }
 
+// The hash knows the key, and the event is in the log only.
+func TestRepair_byAKnownKey(t *testing.T) {
+	s := newSystem(t, miniRedis(t))
+	n := s.node()
+	id := s.room(n, domain.Public)
+	s.says(n, ada, id, "k", "x")
+	require.NoError(t, s.redis.Del(s.ctx, partition.Room(id)).Err())
+	r, err := n.PostMessage(s.ctx, ada, id, "k", "x")
+	require.NoError(t, err)
+	require.True(t, r.Duplicate)
+	require.EqualValues(t, 2, r.Event.Seq)
+	require.Equal(t, []string{"room.created", "x"}, s.checkHistory(id))
+}
+
 func TestRepair_manyNodesAtOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, client redis.UniversalClient) {
 		s := newSystem(t, client)
