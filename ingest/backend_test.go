@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func (s testStream) Heads(ctx context.Context, rooms ...domain.RoomID) ([]uint64
 	heads := make([]uint64, len(rooms))
 	for i, room := range rooms {
 		n, err := s.redis.HGet(ctx, partition.Meta(room), "head").Uint64()
-		if err != nil && err != redis.Nil {
+		if err != nil && !errors.Is(err, redis.Nil) {
 			return nil, err
 		}
 		heads[i] = n

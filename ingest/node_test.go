@@ -21,13 +21,15 @@ var (
 // system is Redis and a store, with nodes that share them.
 type system struct {
 	t     *testing.T
-	ctx   context.Context
 	redis redis.UniversalClient
 	store *domaintest.MemoryStore
 }
 
+// ctx ends with the test.
+func (s *system) ctx() context.Context { return s.t.Context() }
+
 func newSystem(t *testing.T, client redis.UniversalClient) *system {
-	return &system{t: t, ctx: testContext(t), redis: client, store: domaintest.NewMemoryStore()}
+	return &system{t: t, redis: client, store: domaintest.NewMemoryStore()}
 }
 
 // node returns a new node of the system.
@@ -49,31 +51,31 @@ func (s *system) node(configure ...func(*Config)) *Service {
 // twice, and trims the log.
 func (s *system) project() {
 	s.t.Helper()
-	entries, err := s.redis.XRange(s.ctx, partition.Log(), "-", "+").Result()
+	entries, err := s.redis.XRange(s.ctx(), partition.Log(), "-", "+").Result()
 	require.NoError(s.t, err)
 	for _, entry := range entries {
 		rec, err := domain.DecodeRecord([]byte(entry.Values["payload"].(string)))
 		require.NoError(s.t, err)
-		require.NoError(s.t, s.store.Project(s.ctx, []domain.Record{rec}))
-		require.NoError(s.t, s.redis.XDel(s.ctx, partition.Log(), entry.ID).Err())
+		require.NoError(s.t, s.store.Project(s.ctx(), []domain.Record{rec}))
+		require.NoError(s.t, s.redis.XDel(s.ctx(), partition.Log(), entry.ID).Err())
 	}
 }
 
 // trim leaves the room's events from seq on in Redis, and their keys.
 func (s *system) trim(room domain.RoomID, seq uint64) {
 	s.t.Helper()
-	entries, err := s.redis.XRange(s.ctx, partition.Room(room), "-", streamID(seq-1)).Result()
+	entries, err := s.redis.XRange(s.ctx(), partition.Room(room), "-", streamID(seq-1)).Result()
 	require.NoError(s.t, err)
 	for _, entry := range entries {
-		require.NoError(s.t, s.redis.HDel(s.ctx, partition.Meta(room), entry.Values["key"].(string)).Err())
+		require.NoError(s.t, s.redis.HDel(s.ctx(), partition.Meta(room), entry.Values["key"].(string)).Err())
 	}
-	require.NoError(s.t, s.redis.HSet(s.ctx, partition.Meta(room), "since", seq).Err())
-	require.NoError(s.t, s.redis.XTrimMinID(s.ctx, partition.Room(room), streamID(seq)).Err())
+	require.NoError(s.t, s.redis.HSet(s.ctx(), partition.Meta(room), "since", seq).Err())
+	require.NoError(s.t, s.redis.XTrimMinID(s.ctx(), partition.Room(room), streamID(seq)).Err())
 }
 
 func (s *system) head(room domain.RoomID) uint64 {
 	s.t.Helper()
-	heads, err := testStream{s.redis}.Heads(s.ctx, room)
+	heads, err := testStream{s.redis}.Heads(s.ctx(), room)
 	require.NoError(s.t, err)
 	return heads[0]
 }
@@ -84,9 +86,9 @@ func (s *system) head(room domain.RoomID) uint64 {
 func (s *system) checkHistory(room domain.RoomID) []string {
 	s.t.Helper()
 	s.project()
-	archived, err := s.store.Range(s.ctx, room, 0, 10_000)
+	archived, err := s.store.Range(s.ctx(), room, 0, 10_000)
 	require.NoError(s.t, err)
-	streamed, err := testStream{s.redis}.Range(s.ctx, room, 0, 10_000)
+	streamed, err := testStream{s.redis}.Range(s.ctx(), room, 0, 10_000)
 	require.NoError(s.t, err)
 	require.NotEmpty(s.t, streamed, "a trimmed room keeps its last event")
 	require.Equal(s.t, archived[len(archived)-len(streamed):], streamed)
@@ -114,7 +116,7 @@ func (s *system) checkHistory(room domain.RoomID) []string {
 // room makes one that ada owns.
 func (s *system) room(n *Service, v domain.Visibility) domain.RoomID {
 	s.t.Helper()
-	r, err := n.CreateRoom(s.ctx, ada, "tea", v, "")
+	r, err := n.CreateRoom(s.ctx(), ada, "tea", v, "")
 	require.NoError(s.t, err)
 	return r.Event.Room
 }
@@ -122,7 +124,7 @@ func (s *system) room(n *Service, v domain.Visibility) domain.RoomID {
 // says posts and returns the seq.
 func (s *system) says(n *Service, u domain.User, room domain.RoomID, key, body string) uint64 {
 	s.t.Helper()
-	r, err := n.PostMessage(s.ctx, u, room, key, body)
+	r, err := n.PostMessage(s.ctx(), u, room, key, body)
 	require.NoError(s.t, err)
 	return r.Event.Seq
 }

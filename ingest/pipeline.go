@@ -20,10 +20,10 @@ var appendScript = redis.NewScript(appendSource)
 
 // request is one append on its way to Redis.
 type request struct {
-	ctx  context.Context // of the caller; it may give up waiting
-	keys []string
-	args []any
-	done chan answer // of capacity 1
+	gaveUp <-chan struct{} // closed when nobody waits for the answer any more
+	keys   []string
+	args   []any
+	done   chan answer // of capacity 1
 }
 
 type answer struct {
@@ -94,7 +94,9 @@ func (p *Publisher) fill(batch []*request) []*request {
 	for len(batch) < p.config.MaxBatch {
 		select {
 		case r := <-p.queue:
-			if r.ctx.Err() == nil {
+			select {
+			case <-r.gaveUp:
+			default:
 				batch = append(batch, r)
 			}
 		default:

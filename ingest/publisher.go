@@ -172,8 +172,8 @@ func (p *Publisher) request(log string, m *message.Message) (*request, error) {
 		return nil, fmt.Errorf("publish message %s: %w", m.UUID, err)
 	}
 	return &request{
-		ctx:  m.Context(),
-		keys: []string{domain.RoomKey(log, room), domain.MetaKey(log, room), log},
+		gaveUp: m.Context().Done(),
+		keys:   []string{domain.RoomKey(log, room), domain.MetaKey(log, room), log},
 		args: []any{
 			channel, meta.Get(MetaKeyField), orZero(meta.Get(MetaFloor)), meta.Get(MetaExpect),
 			orZero(meta.Get(MetaChecked)), meta.Get(MetaChangesRoom), m.UUID, kept, []byte(m.Payload), meta.Get(MetaSeqAt),

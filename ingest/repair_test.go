@@ -22,32 +22,32 @@ func TestRepair(t *testing.T) {
 		forget    func(s *system, id domain.RoomID)
 	}{
 		"nothing":              {forget: func(*system, domain.RoomID) {}},
-		"all, after a restart": {projected: true, forget: func(s *system, _ domain.RoomID) { s.redis.FlushAll(s.ctx) }},
-		"the stream":           {projected: true, forget: func(s *system, id domain.RoomID) { s.redis.Del(s.ctx, room(id)) }},
+		"all, after a restart": {projected: true, forget: func(s *system, _ domain.RoomID) { s.redis.FlushAll(s.ctx()) }},
+		"the stream":           {projected: true, forget: func(s *system, id domain.RoomID) { s.redis.Del(s.ctx(), room(id)) }},
 		"the stream, not yet archived": {forget: func(s *system, id domain.RoomID) {
-			s.redis.Del(s.ctx, room(id))
+			s.redis.Del(s.ctx(), room(id))
 		}},
-		"the meta hash":                   {projected: true, forget: func(s *system, id domain.RoomID) { s.redis.Del(s.ctx, meta(id)) }},
-		"the meta hash, not yet archived": {forget: func(s *system, id domain.RoomID) { s.redis.Del(s.ctx, meta(id)) }},
-		"both, not yet archived":          {forget: func(s *system, id domain.RoomID) { s.redis.Del(s.ctx, meta(id), room(id)) }},
+		"the meta hash":                   {projected: true, forget: func(s *system, id domain.RoomID) { s.redis.Del(s.ctx(), meta(id)) }},
+		"the meta hash, not yet archived": {forget: func(s *system, id domain.RoomID) { s.redis.Del(s.ctx(), meta(id)) }},
+		"both, not yet archived":          {forget: func(s *system, id domain.RoomID) { s.redis.Del(s.ctx(), meta(id), room(id)) }},
 		"the log and the meta hash, not yet archived": {forget: func(s *system, id domain.RoomID) {
-			s.redis.Del(s.ctx, log, meta(id))
+			s.redis.Del(s.ctx(), log, meta(id))
 		}},
-		"the log and the stream": {projected: true, forget: func(s *system, id domain.RoomID) { s.redis.Del(s.ctx, log, room(id)) }},
+		"the log and the stream": {projected: true, forget: func(s *system, id domain.RoomID) { s.redis.Del(s.ctx(), log, room(id)) }},
 		"the log and the stream, not yet archived": {lost: 7, forget: func(s *system, id domain.RoomID) {
-			s.redis.Del(s.ctx, log, room(id))
+			s.redis.Del(s.ctx(), log, room(id))
 		}},
-		"all, not yet archived": {lost: 7, forget: func(s *system, _ domain.RoomID) { s.redis.FlushAll(s.ctx) }},
+		"all, not yet archived": {lost: 7, forget: func(s *system, _ domain.RoomID) { s.redis.FlushAll(s.ctx()) }},
 		"a tail, as in a failover": {projected: true, forget: func(s *system, id domain.RoomID) {
-			s.redis.XDel(s.ctx, room(id), "0-19", "0-18")
-			s.redis.HSet(s.ctx, meta(id), "head", 17)
+			s.redis.XDel(s.ctx(), room(id), "0-19", "0-18")
+			s.redis.HSet(s.ctx(), meta(id), "head", 17)
 		}},
 		"the middle of the stream and the meta hash": {forget: func(s *system, id domain.RoomID) {
-			s.redis.XDel(s.ctx, room(id), "0-15")
-			s.redis.Del(s.ctx, meta(id))
+			s.redis.XDel(s.ctx(), room(id), "0-15")
+			s.redis.Del(s.ctx(), meta(id))
 		}},
-		"who changed the room last": {forget: func(s *system, id domain.RoomID) { s.redis.HSet(s.ctx, meta(id), "state", 1) }},
-		"the head":                  {forget: func(s *system, id domain.RoomID) { s.redis.HSet(s.ctx, meta(id), "head", 12) }},
+		"who changed the room last": {forget: func(s *system, id domain.RoomID) { s.redis.HSet(s.ctx(), meta(id), "state", 1) }},
+		"the head":                  {forget: func(s *system, id domain.RoomID) { s.redis.HSet(s.ctx(), meta(id), "head", 12) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, client redis.UniversalClient) {
@@ -57,7 +57,7 @@ func TestRepair(t *testing.T) {
 				for i := 2; i <= 11; i++ {
 					s.says(n, ada, id, fmt.Sprint("k", i), fmt.Sprint("message ", i))
 				}
-				require.NoError(t, n.AddMember(s.ctx, bob, id, bob))
+				require.NoError(t, n.AddMember(s.ctx(), bob, id, bob))
 				s.project() // 1 to 12
 				for i := 13; i <= 17; i++ {
 					s.says(n, bob, id, fmt.Sprint("k", i), fmt.Sprint("message ", i))
@@ -71,13 +71,13 @@ func TestRepair(t *testing.T) {
 
 				// The first of two nodes that find out has seen everything, the other nothing.
 				nodes := []*Service{n, s.node()}
-				r, err := n.PostMessage(s.ctx, ada, id, "k20", "message 20")
+				r, err := n.PostMessage(s.ctx(), ada, id, "k20", "message 20")
 				require.NoError(t, err)
 				require.EqualValues(t, 20, r.Event.Seq)
 				var g errgroup.Group
 				for i, node := range nodes {
 					g.Go(func() error {
-						if _, err := node.PostMessage(s.ctx, bob, id, fmt.Sprint("new ", i), "new"); err != nil {
+						if _, err := node.PostMessage(s.ctx(), bob, id, fmt.Sprint("new ", i), "new"); err != nil {
 							return err
 						}
 						for seq := 2; seq <= 19-c.lost; seq++ {
@@ -88,12 +88,12 @@ func TestRepair(t *testing.T) {
 							if seq >= 13 && seq <= 17 {
 								u = bob
 							}
-							r, err := node.PostMessage(s.ctx, u, id, fmt.Sprint("k", seq), fmt.Sprint("message ", seq))
+							r, err := node.PostMessage(s.ctx(), u, id, fmt.Sprint("k", seq), fmt.Sprint("message ", seq))
 							if err != nil || !r.Duplicate || r.Event.Seq != uint64(seq) {
 								return fmt.Errorf("message %d again: %+v, %w", seq, r, err)
 							}
 						}
-						return node.View(s.ctx, id, func(r *domain.Room) error {
+						return node.View(s.ctx(), id, func(r *domain.Room) error {
 							if len(r.Members) != 2 || r.RoleOf(bob.ID) != domain.Ordinary {
 								return fmt.Errorf("members are %v", r.Members)
 							}
@@ -123,8 +123,8 @@ func TestRepair_byAKnownKey(t *testing.T) {
 	n := s.node()
 	id := s.room(n, domain.Public)
 	s.says(n, ada, id, "k", "x")
-	require.NoError(t, s.redis.Del(s.ctx, partition.Room(id)).Err())
-	r, err := n.PostMessage(s.ctx, ada, id, "k", "x")
+	require.NoError(t, s.redis.Del(s.ctx(), partition.Room(id)).Err())
+	r, err := n.PostMessage(s.ctx(), ada, id, "k", "x")
 	require.NoError(t, err)
 	require.True(t, r.Duplicate)
 	require.EqualValues(t, 2, r.Event.Seq)
@@ -141,13 +141,13 @@ func TestRepair_manyNodesAtOnce(t *testing.T) {
 		}
 		s.project()
 		for round := range 3 {
-			require.NoError(t, client.FlushAll(s.ctx).Err())
+			require.NoError(t, client.FlushAll(s.ctx()).Err())
 			var g errgroup.Group
 			for i := range 4 {
 				n := s.node()
 				for j := range 4 {
 					g.Go(func() error {
-						_, err := n.PostMessage(s.ctx, ada, id, fmt.Sprint(round, i, j), "x")
+						_, err := n.PostMessage(s.ctx(), ada, id, fmt.Sprint(round, i, j), "x")
 						return err
 					})
 				}
@@ -165,10 +165,10 @@ func TestRepair_byReading(t *testing.T) {
 	id := s.room(n, domain.Private)
 	s.says(n, ada, id, "k", "x")
 	s.project()
-	require.NoError(t, s.redis.FlushAll(s.ctx).Err())
+	require.NoError(t, s.redis.FlushAll(s.ctx()).Err())
 	for _, node := range []*Service{n, s.node()} {
-		require.NoError(t, node.CanRead(s.ctx, ada.ID, id))
-		requireCode(t, domain.CodeNotFound, node.CanRead(s.ctx, bob.ID, id))
+		require.NoError(t, node.CanRead(s.ctx(), ada.ID, id))
+		requireCode(t, domain.CodeNotFound, node.CanRead(s.ctx(), bob.ID, id))
 	}
 	require.EqualValues(t, 2, s.head(id))
 	s.checkHistory(id)
@@ -182,22 +182,22 @@ func TestRepair_putsBackTheHotWindowOnly(t *testing.T) {
 		s.says(n, ada, id, fmt.Sprint("k", i), "x")
 	}
 	s.project()
-	require.NoError(t, s.redis.FlushAll(s.ctx).Err())
-	require.NoError(t, s.node().CanRead(s.ctx, ada.ID, id))
-	require.EqualValues(t, 10, s.redis.XLen(s.ctx, partition.Room(id)).Val())
-	meta := s.redis.HGetAll(s.ctx, partition.Meta(id)).Val()
+	require.NoError(t, s.redis.FlushAll(s.ctx()).Err())
+	require.NoError(t, s.node().CanRead(s.ctx(), ada.ID, id))
+	require.EqualValues(t, 10, s.redis.XLen(s.ctx(), partition.Room(id)).Val())
+	meta := s.redis.HGetAll(s.ctx(), partition.Meta(id)).Val()
 	require.Len(t, meta, 3+10)
 	require.Equal(t, "91", meta["since"])
 	require.Equal(t, "1", meta["state"])
-	require.Zero(t, s.redis.XLen(s.ctx, partition.Log()).Val(), "the archive has everything")
+	require.Zero(t, s.redis.XLen(s.ctx(), partition.Log()).Val(), "the archive has everything")
 
 	// What is not archived is put back however much it is.
 	for i := range 30 {
 		s.says(n, ada, id, fmt.Sprint("new ", i), "x")
 	}
-	require.NoError(t, s.redis.Del(s.ctx, partition.Room(id)).Err())
+	require.NoError(t, s.redis.Del(s.ctx(), partition.Room(id)).Err())
 	s.says(n, ada, id, "one more", "x")
-	require.EqualValues(t, 31, s.redis.XLen(s.ctx, partition.Room(id)).Val())
+	require.EqualValues(t, 31, s.redis.XLen(s.ctx(), partition.Room(id)).Val())
 	require.Len(t, s.checkHistory(id), 131)
 }
 
@@ -207,19 +207,19 @@ func TestRepair_waitsForTheArchive(t *testing.T) {
 	n := s.node(func(c *Config) { c.LostAfter = 30 * time.Second })
 	id := s.room(n, domain.Public)
 	s.says(n, ada, id, "k", "x")
-	entries, err := s.redis.XRange(s.ctx, partition.Log(), "-", "+").Result()
+	entries, err := s.redis.XRange(s.ctx(), partition.Log(), "-", "+").Result()
 	require.NoError(t, err)
-	require.NoError(t, s.redis.FlushAll(s.ctx).Err())
+	require.NoError(t, s.redis.FlushAll(s.ctx()).Err())
 
 	var g errgroup.Group
 	g.Go(func() error {
-		_, err := n.PostMessage(s.ctx, ada, id, "k2", "y")
+		_, err := n.PostMessage(s.ctx(), ada, id, "k2", "y")
 		return err
 	})
 	for _, entry := range entries {
 		rec, err := domain.DecodeRecord([]byte(entry.Values["payload"].(string)))
 		require.NoError(t, err)
-		require.NoError(t, s.store.Project(s.ctx, []domain.Record{rec}))
+		require.NoError(t, s.store.Project(s.ctx(), []domain.Record{rec}))
 	}
 	require.NoError(t, g.Wait())
 	require.Equal(t, []string{"room.created", "x", "y"}, s.checkHistory(id))
@@ -230,13 +230,13 @@ func TestRepair_roomThatIsGone(t *testing.T) {
 	s := newSystem(t, miniRedis(t))
 	n := s.node()
 	id := s.room(n, domain.Public)
-	require.NoError(t, s.redis.FlushAll(s.ctx).Err())
+	require.NoError(t, s.redis.FlushAll(s.ctx()).Err())
 	for range 2 {
-		_, err := n.PostMessage(s.ctx, ada, id, "k", "x")
+		_, err := n.PostMessage(s.ctx(), ada, id, "k", "x")
 		requireCode(t, domain.CodeNotFound, err)
-		requireCode(t, domain.CodeNotFound, n.CanRead(s.ctx, ada.ID, id))
+		requireCode(t, domain.CodeNotFound, n.CanRead(s.ctx(), ada.ID, id))
 	}
-	require.Zero(t, s.redis.DBSize(s.ctx).Val())
+	require.Zero(t, s.redis.DBSize(s.ctx()).Val())
 }
 
 func TestRepair_doesNotWriteOffHalfTheHistory(t *testing.T) {
@@ -247,10 +247,10 @@ func TestRepair_doesNotWriteOffHalfTheHistory(t *testing.T) {
 	for i := range 20 { // more than the hot window of these tests
 		s.says(n, ada, id, fmt.Sprint("k", i), "x")
 	}
-	require.NoError(t, s.redis.FlushAll(s.ctx).Err())
-	_, err := n.PostMessage(s.ctx, ada, id, "k", "x")
+	require.NoError(t, s.redis.FlushAll(s.ctx()).Err())
+	_, err := n.PostMessage(s.ctx(), ada, id, "k", "x")
 	requireCode(t, domain.CodeUnavailable, err)
-	require.Zero(t, s.redis.DBSize(s.ctx).Val())
+	require.Zero(t, s.redis.DBSize(s.ctx()).Val())
 }
 
 // A plan made on what is no longer so is not carried out.
@@ -258,41 +258,41 @@ func TestRepair_oldPlansDoNothing(t *testing.T) {
 	onBoth(t, func(t *testing.T, client redis.UniversalClient) {
 		for name, meanwhile := range map[string]func(s *system, n *Service, id domain.RoomID){
 			"repaired": func(s *system, n *Service, id domain.RoomID) {
-				require.NoError(s.t, s.node().CanRead(s.ctx, ada.ID, id))
+				require.NoError(s.t, s.node().CanRead(s.ctx(), ada.ID, id))
 			},
 			"repaired and appended": func(s *system, n *Service, id domain.RoomID) { s.says(s.node(), ada, id, "k2", "y") },
 			"repaired and trimmed": func(s *system, n *Service, id domain.RoomID) {
-				require.NoError(s.t, s.node().CanRead(s.ctx, ada.ID, id))
+				require.NoError(s.t, s.node().CanRead(s.ctx(), ada.ID, id))
 				s.trim(id, 2)
 			},
 			"meta only": func(s *system, _ *Service, id domain.RoomID) {
-				require.NoError(s.t, client.HSet(s.ctx, partition.Meta(id), "since", 1).Err())
+				require.NoError(s.t, client.HSet(s.ctx(), partition.Meta(id), "since", 1).Err())
 			},
 			"stream only": func(s *system, _ *Service, id domain.RoomID) {
-				require.NoError(s.t, client.XAdd(s.ctx, &redis.XAddArgs{Stream: partition.Room(id), ID: "0-1", Values: []string{"payload", "x"}}).Err())
+				require.NoError(s.t, client.XAdd(s.ctx(), &redis.XAddArgs{Stream: partition.Room(id), ID: "0-1", Values: []string{"payload", "x"}}).Err())
 			},
 			"stream only, and empty": func(s *system, _ *Service, id domain.RoomID) {
-				require.NoError(s.t, client.XAdd(s.ctx, &redis.XAddArgs{Stream: partition.Room(id), ID: "0-1", Values: []string{"payload", "x"}}).Err())
-				require.NoError(s.t, client.XDel(s.ctx, partition.Room(id), "0-1").Err())
+				require.NoError(s.t, client.XAdd(s.ctx(), &redis.XAddArgs{Stream: partition.Room(id), ID: "0-1", Values: []string{"payload", "x"}}).Err())
+				require.NoError(s.t, client.XDel(s.ctx(), partition.Room(id), "0-1").Err())
 			},
 		} {
 			s := newSystem(t, client)
-			require.NoError(t, client.FlushAll(s.ctx).Err())
+			require.NoError(t, client.FlushAll(s.ctx()).Err())
 			n := s.node()
 			id := s.room(n, domain.Public)
 			s.says(n, ada, id, "k", "x")
 			s.project()
-			require.NoError(t, client.FlushAll(s.ctx).Err())
-			found, err := n.repairs.survey(s.ctx, id)
+			require.NoError(t, client.FlushAll(s.ctx()).Err())
+			found, err := n.repairs.survey(s.ctx(), id)
 			require.NoError(t, err)
-			plan, err := n.repairs.plan(s.ctx, found, 0)
+			plan, err := n.repairs.plan(s.ctx(), found, 0)
 			require.NoError(t, err)
 			meanwhile(s, n, id)
-			before := s.redis.HGetAll(s.ctx, partition.Meta(id)).Val()
-			done, err := n.repairs.carryOut(s.ctx, found, plan)
+			before := s.redis.HGetAll(s.ctx(), partition.Meta(id)).Val()
+			done, err := n.repairs.carryOut(s.ctx(), found, plan)
 			require.NoError(t, err)
 			require.False(t, done, name)
-			require.Equal(t, before, s.redis.HGetAll(s.ctx, partition.Meta(id)).Val(), name)
+			require.Equal(t, before, s.redis.HGetAll(s.ctx(), partition.Meta(id)).Val(), name)
 		}
 	})
 }

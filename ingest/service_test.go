@@ -24,20 +24,20 @@ func TestService_conversation(t *testing.T) {
 	onBoth(t, func(t *testing.T, client redis.UniversalClient) {
 		s := newSystem(t, client)
 		n := s.node()
-		created, err := n.CreateRoom(s.ctx, ada, "tea", domain.Public, "")
+		created, err := n.CreateRoom(s.ctx(), ada, "tea", domain.Public, "")
 		require.NoError(t, err)
 		require.EqualValues(t, 1, created.Event.Seq)
 		room := created.Event.Room
-		require.NoError(t, n.AddMember(s.ctx, bob, room, bob))
-		posted, err := n.PostMessage(s.ctx, bob, room, "k1", "hi")
+		require.NoError(t, n.AddMember(s.ctx(), bob, room, bob))
+		posted, err := n.PostMessage(s.ctx(), bob, room, "k1", "hi")
 		require.NoError(t, err)
 		require.EqualValues(t, 3, posted.Event.Seq)
 		require.False(t, posted.Duplicate)
 		require.Equal(t, "hi", posted.Event.Body)
-		require.NoError(t, n.RemoveMember(s.ctx, bob, room, bob.ID))
+		require.NoError(t, n.RemoveMember(s.ctx(), bob, room, bob.ID))
 		require.Equal(t, []string{"room.created", "member.joined", "hi", "member.left"}, s.checkHistory(room))
 
-		require.NoError(t, n.View(s.ctx, room, func(r *domain.Room) error {
+		require.NoError(t, n.View(s.ctx(), room, func(r *domain.Room) error {
 			require.Equal(t, "tea", r.Name)
 			require.Equal(t, domain.Owner, r.RoleOf(ada.ID))
 			require.Empty(t, r.RoleOf(bob.ID))
@@ -45,7 +45,7 @@ func TestService_conversation(t *testing.T) {
 			return nil
 		}))
 		veto := errors.New("veto")
-		require.ErrorIs(t, n.View(s.ctx, room, func(*domain.Room) error { return veto }), veto)
+		require.ErrorIs(t, n.View(s.ctx(), room, func(*domain.Room) error { return veto }), veto)
 	})
 }
 
@@ -57,27 +57,27 @@ func TestService_refusesBadInput(t *testing.T) {
 		want domain.Code
 		do   func() error
 	}{
-		"empty body": {domain.CodeInvalid, func() error { _, err := n.PostMessage(s.ctx, ada, room, "k", ""); return err }},
-		"control":    {domain.CodeInvalid, func() error { _, err := n.PostMessage(s.ctx, ada, room, "k", "a\x00"); return err }},
+		"empty body": {domain.CodeInvalid, func() error { _, err := n.PostMessage(s.ctx(), ada, room, "k", ""); return err }},
+		"control":    {domain.CodeInvalid, func() error { _, err := n.PostMessage(s.ctx(), ada, room, "k", "a\x00"); return err }},
 		"long body": {domain.CodeTooLarge, func() error {
-			_, err := n.PostMessage(s.ctx, ada, room, "k", strings.Repeat("x", domain.MaxBodyBytes+1))
+			_, err := n.PostMessage(s.ctx(), ada, room, "k", strings.Repeat("x", domain.MaxBodyBytes+1))
 			return err
 		}},
-		"long key":       {domain.CodeInvalid, func() error { _, err := n.PostMessage(s.ctx, ada, room, strings.Repeat("k", 65), "x"); return err }},
-		"bad room name":  {domain.CodeInvalid, func() error { _, err := n.CreateRoom(s.ctx, ada, "", domain.Public, ""); return err }},
-		"bad visibility": {domain.CodeInvalid, func() error { _, err := n.CreateRoom(s.ctx, ada, "x", "open", "k"); return err }},
+		"long key":       {domain.CodeInvalid, func() error { _, err := n.PostMessage(s.ctx(), ada, room, strings.Repeat("k", 65), "x"); return err }},
+		"bad room name":  {domain.CodeInvalid, func() error { _, err := n.CreateRoom(s.ctx(), ada, "", domain.Public, ""); return err }},
+		"bad visibility": {domain.CodeInvalid, func() error { _, err := n.CreateRoom(s.ctx(), ada, "x", "open", "k"); return err }},
 		"bad room key": {domain.CodeInvalid, func() error {
-			_, err := n.CreateRoom(s.ctx, ada, "x", domain.Public, strings.Repeat("k", 65))
+			_, err := n.CreateRoom(s.ctx(), ada, "x", domain.Public, strings.Repeat("k", 65))
 			return err
 		}},
-		"no room":         {domain.CodeNotFound, func() error { _, err := n.PostMessage(s.ctx, ada, newRoomID(), "k", "x"); return err }},
-		"no room to join": {domain.CodeNotFound, func() error { return n.AddMember(s.ctx, ada, newRoomID(), ada) }},
-		"no room to see":  {domain.CodeNotFound, func() error { return n.CanRead(s.ctx, ada.ID, newRoomID()) }},
-		"no room id":      {domain.CodeNotFound, func() error { return n.CanRead(s.ctx, ada.ID, "../../etc") }},
-		"not a room id":   {domain.CodeNotFound, func() error { _, err := n.PostMessage(s.ctx, ada, "}", "k", "x"); return err }},
-		"not a member":    {domain.CodeForbidden, func() error { _, err := n.PostMessage(s.ctx, bob, room, "k", "x"); return err }},
-		"adding others":   {domain.CodeForbidden, func() error { return n.AddMember(s.ctx, bob, room, cleo) }},
-		"removing others": {domain.CodeForbidden, func() error { return n.RemoveMember(s.ctx, bob, room, ada.ID) }},
+		"no room":         {domain.CodeNotFound, func() error { _, err := n.PostMessage(s.ctx(), ada, newRoomID(), "k", "x"); return err }},
+		"no room to join": {domain.CodeNotFound, func() error { return n.AddMember(s.ctx(), ada, newRoomID(), ada) }},
+		"no room to see":  {domain.CodeNotFound, func() error { return n.CanRead(s.ctx(), ada.ID, newRoomID()) }},
+		"no room id":      {domain.CodeNotFound, func() error { return n.CanRead(s.ctx(), ada.ID, "../../etc") }},
+		"not a room id":   {domain.CodeNotFound, func() error { _, err := n.PostMessage(s.ctx(), ada, "}", "k", "x"); return err }},
+		"not a member":    {domain.CodeForbidden, func() error { _, err := n.PostMessage(s.ctx(), bob, room, "k", "x"); return err }},
+		"adding others":   {domain.CodeForbidden, func() error { return n.AddMember(s.ctx(), bob, room, cleo) }},
+		"removing others": {domain.CodeForbidden, func() error { return n.RemoveMember(s.ctx(), bob, room, ada.ID) }},
 	} {
 		requireCode(t, c.want, c.do())
 		t.Log(name)
@@ -91,19 +91,19 @@ func TestService_aKeyIsUsedOnce(t *testing.T) {
 		s := newSystem(t, client)
 		n, other := s.node(), s.node()
 		room := s.room(n, domain.Public)
-		require.NoError(t, n.AddMember(s.ctx, bob, room, bob))
+		require.NoError(t, n.AddMember(s.ctx(), bob, room, bob))
 		require.EqualValues(t, 3, s.says(n, ada, room, "k1", "one"))
 		require.EqualValues(t, 4, s.says(n, bob, room, "k1", "bob's own"))
 
 		again := func(when string) {
 			t.Helper()
 			for _, node := range []*Service{n, other, s.node()} {
-				r, err := node.PostMessage(s.ctx, ada, room, "k1", "one")
+				r, err := node.PostMessage(s.ctx(), ada, room, "k1", "one")
 				require.NoError(t, err, when)
 				require.True(t, r.Duplicate, when)
 				require.EqualValues(t, 3, r.Event.Seq, when)
 				require.Equal(t, "one", r.Event.Body, when)
-				_, err = node.PostMessage(s.ctx, ada, room, "k1", "another")
+				_, err = node.PostMessage(s.ctx(), ada, room, "k1", "another")
 				requireCode(t, domain.CodeConflict, err)
 			}
 		}
@@ -115,11 +115,11 @@ func TestService_aKeyIsUsedOnce(t *testing.T) {
 		require.EqualValues(t, 5, s.says(n, ada, room, "k2", "two"), "a new key in a trimmed room")
 		require.EqualValues(t, 6, s.says(n, ada, room, "k3", "three"))
 		s.project()
-		require.NoError(t, client.XTrimMinID(s.ctx, partition.Room(room), "0-6").Err())
-		r, err := s.node().PostMessage(s.ctx, bob, room, "k1", "bob's own")
+		require.NoError(t, client.XTrimMinID(s.ctx(), partition.Room(room), "0-6").Err())
+		r, err := s.node().PostMessage(s.ctx(), bob, room, "k1", "bob's own")
 		require.NoError(t, err, "the hash knows the key, and only the archive has the event")
 		require.EqualValues(t, 4, r.Event.Seq)
-		require.NoError(t, client.FlushAll(s.ctx).Err())
+		require.NoError(t, client.FlushAll(s.ctx()).Err())
 		again("forgotten")
 		require.Equal(t, []string{"room.created", "member.joined", "one", "bob's own", "two", "three"}, s.checkHistory(room))
 	})
@@ -129,17 +129,17 @@ func TestService_aKeyStaysUsedAfterLeaving(t *testing.T) {
 	s := newSystem(t, miniRedis(t))
 	n := s.node()
 	room := s.room(n, domain.Public)
-	require.NoError(t, n.AddMember(s.ctx, bob, room, bob))
+	require.NoError(t, n.AddMember(s.ctx(), bob, room, bob))
 	seq := s.says(n, bob, room, "k", "farewell")
-	require.NoError(t, n.RemoveMember(s.ctx, bob, room, bob.ID))
+	require.NoError(t, n.RemoveMember(s.ctx(), bob, room, bob.ID))
 	for range 2 {
-		r, err := n.PostMessage(s.ctx, bob, room, "k", "farewell")
+		r, err := n.PostMessage(s.ctx(), bob, room, "k", "farewell")
 		require.NoError(t, err)
 		require.True(t, r.Duplicate)
 		require.Equal(t, seq, r.Event.Seq)
-		_, err = n.PostMessage(s.ctx, bob, room, "k", "or not")
+		_, err = n.PostMessage(s.ctx(), bob, room, "k", "or not")
 		requireCode(t, domain.CodeConflict, err)
-		_, err = n.PostMessage(s.ctx, bob, room, "new", "hello?")
+		_, err = n.PostMessage(s.ctx(), bob, room, "new", "hello?")
 		requireCode(t, domain.CodeForbidden, err)
 		s.project()
 		s.trim(room, 4) // and now from the archive
@@ -158,7 +158,7 @@ func TestService_oneKeyThroughTwoNodesAtOnce(t *testing.T) {
 		for i := range keys * len(nodes) {
 			g.Go(func() error {
 				key := fmt.Sprint("key ", i/len(nodes))
-				r, err := nodes[i%len(nodes)].PostMessage(s.ctx, ada, room, key, key)
+				r, err := nodes[i%len(nodes)].PostMessage(s.ctx(), ada, room, key, key)
 				mu.Lock()
 				defer mu.Unlock()
 				if !r.Duplicate {
@@ -181,26 +181,26 @@ func TestService_createRoomIsIdempotent(t *testing.T) {
 	onBoth(t, func(t *testing.T, client redis.UniversalClient) {
 		s := newSystem(t, client)
 		n := s.node()
-		first, err := n.CreateRoom(s.ctx, ada, "tea", domain.Private, "k")
+		first, err := n.CreateRoom(s.ctx(), ada, "tea", domain.Private, "k")
 		require.NoError(t, err)
 		require.False(t, first.Duplicate)
 		for _, forget := range []func(){
 			func() {},
 			s.project,
-			func() { require.NoError(t, client.FlushAll(s.ctx).Err()) },
+			func() { require.NoError(t, client.FlushAll(s.ctx()).Err()) },
 			func() { s.says(n, ada, first.Event.Room, "k2", "x"); s.project(); s.trim(first.Event.Room, 2) },
 		} {
 			forget()
 			for _, node := range []*Service{n, s.node()} {
-				again, err := node.CreateRoom(s.ctx, ada, "tea", domain.Private, "k")
+				again, err := node.CreateRoom(s.ctx(), ada, "tea", domain.Private, "k")
 				require.NoError(t, err)
 				require.True(t, again.Duplicate)
 				require.Equal(t, first.Event, again.Event)
-				_, err = node.CreateRoom(s.ctx, ada, "coffee", domain.Private, "k")
+				_, err = node.CreateRoom(s.ctx(), ada, "coffee", domain.Private, "k")
 				requireCode(t, domain.CodeConflict, err)
 			}
 		}
-		bobs, err := n.CreateRoom(s.ctx, bob, "tea", domain.Private, "k")
+		bobs, err := n.CreateRoom(s.ctx(), bob, "tea", domain.Private, "k")
 		require.NoError(t, err)
 		require.NotEqual(t, first.Event.Room, bobs.Event.Room)
 
@@ -209,7 +209,7 @@ func TestService_createRoomIsIdempotent(t *testing.T) {
 		nodes := []*Service{n, s.node()}
 		for i := range rooms {
 			g.Go(func() error {
-				r, err := nodes[i%2].CreateRoom(s.ctx, ada, "race", domain.Public, "race")
+				r, err := nodes[i%2].CreateRoom(s.ctx(), ada, "race", domain.Public, "race")
 				rooms[i] = r.Event.Room
 				return err
 			})
@@ -227,24 +227,24 @@ func TestService_cachesAreNeverToldFrom(t *testing.T) {
 		a, b := s.node(), s.node()
 		room := s.room(a, domain.Public)
 		secret := s.room(a, domain.Private)
-		_, err := b.PostMessage(s.ctx, bob, room, "k0", "x")
+		_, err := b.PostMessage(s.ctx(), bob, room, "k0", "x")
 		requireCode(t, domain.CodeForbidden, err)
-		requireCode(t, domain.CodeNotFound, b.CanRead(s.ctx, bob.ID, secret))
+		requireCode(t, domain.CodeNotFound, b.CanRead(s.ctx(), bob.ID, secret))
 		for i := range 3 { // b has the state before in its cache each time
-			require.NoError(t, a.AddMember(s.ctx, bob, room, bob))
-			require.NoError(t, a.AddMember(s.ctx, ada, secret, bob))
+			require.NoError(t, a.AddMember(s.ctx(), bob, room, bob))
+			require.NoError(t, a.AddMember(s.ctx(), ada, secret, bob))
 			s.says(b, bob, room, fmt.Sprint("k", i), "in")
 			s.says(b, bob, secret, fmt.Sprint("k", i), "in")
-			require.NoError(t, b.CanRead(s.ctx, bob.ID, secret))
+			require.NoError(t, b.CanRead(s.ctx(), bob.ID, secret))
 
-			require.NoError(t, a.RemoveMember(s.ctx, bob, room, bob.ID))
-			require.NoError(t, a.RemoveMember(s.ctx, ada, secret, bob.ID))
-			_, err := b.PostMessage(s.ctx, bob, room, fmt.Sprint("out", i), "out")
+			require.NoError(t, a.RemoveMember(s.ctx(), bob, room, bob.ID))
+			require.NoError(t, a.RemoveMember(s.ctx(), ada, secret, bob.ID))
+			_, err := b.PostMessage(s.ctx(), bob, room, fmt.Sprint("out", i), "out")
 			requireCode(t, domain.CodeForbidden, err)
-			_, err = b.PostMessage(s.ctx, bob, secret, fmt.Sprint("out", i), "out")
+			_, err = b.PostMessage(s.ctx(), bob, secret, fmt.Sprint("out", i), "out")
 			requireCode(t, domain.CodeNotFound, err)
-			requireCode(t, domain.CodeNotFound, b.CanRead(s.ctx, bob.ID, secret))
-			require.NoError(t, b.RemoveMember(s.ctx, bob, room, bob.ID), "there is nothing to leave")
+			requireCode(t, domain.CodeNotFound, b.CanRead(s.ctx(), bob.ID, secret))
+			require.NoError(t, b.RemoveMember(s.ctx(), bob, room, bob.ID), "there is nothing to leave")
 			s.project()
 		}
 		require.EqualValues(t, 1+3*3, s.head(room))
@@ -263,10 +263,10 @@ func TestService_everybodyJoinsAndTalksAtOnce(t *testing.T) {
 			g.Go(func() error {
 				// Through another node each time.
 				for try := range 3 {
-					if err := nodes[(i+try)%3].AddMember(s.ctx, u, room, u); err != nil {
+					if err := nodes[(i+try)%3].AddMember(s.ctx(), u, room, u); err != nil {
 						return err
 					}
-					if _, err := nodes[(i+try+1)%3].PostMessage(s.ctx, u, room, fmt.Sprint(try), u.Name); err != nil {
+					if _, err := nodes[(i+try+1)%3].PostMessage(s.ctx(), u, room, fmt.Sprint(try), u.Name); err != nil {
 						return err
 					}
 				}
@@ -284,7 +284,7 @@ func TestService_everybodyJoinsAndTalksAtOnce(t *testing.T) {
 		}
 		require.Equal(t, users, joins)
 		for _, n := range nodes {
-			require.NoError(t, n.View(s.ctx, room, func(r *domain.Room) error {
+			require.NoError(t, n.View(s.ctx(), room, func(r *domain.Room) error {
 				require.Len(t, r.Members, users+1)
 				return nil
 			}))
@@ -299,14 +299,14 @@ func TestService_stateFromViewsStreamAndArchive(t *testing.T) {
 	views := &oldViews{Views: s.store}
 	s.project()
 	views.keep(t, room)
-	require.NoError(t, n.AddMember(s.ctx, bob, room, bob))
+	require.NoError(t, n.AddMember(s.ctx(), bob, room, bob))
 	s.project()
 	s.says(n, bob, room, "k1", "x")
 	s.trim(room, 3)
-	require.NoError(t, n.AddMember(s.ctx, cleo, room, cleo))
+	require.NoError(t, n.AddMember(s.ctx(), cleo, room, cleo))
 	// Event 1 is in the old views, 2 in the archive only, 3 and 4 in the stream only.
 	late := s.node(func(c *Config) { c.Views = views })
-	require.NoError(t, late.View(s.ctx, room, func(r *domain.Room) error {
+	require.NoError(t, late.View(s.ctx(), room, func(r *domain.Room) error {
 		require.Len(t, r.Members, 3)
 		require.EqualValues(t, 4, r.Seq)
 		return nil
@@ -333,7 +333,7 @@ func TestService_acksWhatIsDurable(t *testing.T) {
 	s := newSystem(t, miniRedis(t))
 	durable := &gate{open: make(chan struct{})}
 	n := s.node(func(c *Config) { c.Durable = durable })
-	short, cancel := context.WithTimeout(s.ctx, 50*time.Millisecond)
+	short, cancel := context.WithTimeout(s.ctx(), 50*time.Millisecond)
 	defer cancel()
 	_, err := n.CreateRoom(short, ada, "tea", domain.Public, "k")
 	requireCode(t, domain.CodeUnavailable, err)
@@ -341,7 +341,7 @@ func TestService_acksWhatIsDurable(t *testing.T) {
 	done := make(chan error)
 	for range 2 { // the first one again, and a duplicate of that
 		go func() {
-			r, err := n.CreateRoom(s.ctx, ada, "tea", domain.Public, "k")
+			r, err := n.CreateRoom(s.ctx(), ada, "tea", domain.Public, "k")
 			if err == nil && (!r.Duplicate || r.Event.Seq != 1) {
 				err = fmt.Errorf("%+v", r)
 			}
@@ -349,8 +349,8 @@ func TestService_acksWhatIsDurable(t *testing.T) {
 		}()
 	}
 	select {
-	case <-done:
-		t.Fatal("answered before it was durable")
+	case err := <-done:
+		t.Fatalf("answered before it was durable: %v", err)
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(durable.open)
@@ -397,7 +397,7 @@ func TestService_limitsSends(t *testing.T) {
 	for i := range 3 {
 		s.says(n, ada, room, fmt.Sprint(i), "x")
 	}
-	_, err := n.PostMessage(s.ctx, ada, room, "4", "x")
+	_, err := n.PostMessage(s.ctx(), ada, room, "4", "x")
 	requireCode(t, domain.CodeRateLimited, err)
 	var e *domain.Error
 	require.ErrorAs(t, err, &e)
@@ -416,21 +416,21 @@ func TestService_outages(t *testing.T) {
 	s.trim(room, 2)
 
 	s.store.Fail(errors.New("disk on fire"))
-	_, err := n.PostMessage(s.ctx, ada, room, "k2", "needs the archive")
+	_, err := n.PostMessage(s.ctx(), ada, room, "k2", "needs the archive")
 	requireCode(t, domain.CodeUnavailable, err)
-	requireCode(t, domain.CodeUnavailable, s.node().CanRead(s.ctx, ada.ID, room))
+	requireCode(t, domain.CodeUnavailable, s.node().CanRead(s.ctx(), ada.ID, room))
 	s.store.Fail(nil)
 	s.says(n, ada, room, "k2", "needs the archive")
 
 	server.Kill()
-	_, err = n.PostMessage(s.ctx, ada, room, "k3", "after")
+	_, err = n.PostMessage(s.ctx(), ada, room, "k3", "after")
 	requireCode(t, domain.CodeUnavailable, err)
-	requireCode(t, domain.CodeUnavailable, n.CanRead(s.ctx, ada.ID, room))
-	_, err = n.CreateRoom(s.ctx, ada, "x", domain.Public, "")
+	requireCode(t, domain.CodeUnavailable, n.CanRead(s.ctx(), ada.ID, room))
+	_, err = n.CreateRoom(s.ctx(), ada, "x", domain.Public, "")
 	requireCode(t, domain.CodeUnavailable, err)
 	server.Restart()
 	require.Eventually(t, func() bool {
-		_, err := n.PostMessage(s.ctx, ada, room, "k3", "after")
+		_, err := n.PostMessage(s.ctx(), ada, room, "k3", "after")
 		return err == nil
 	}, 10*time.Second, 10*time.Millisecond)
 	require.Equal(t, []string{"room.created", "before", "needs the archive", "after"}, s.checkHistory(room))
@@ -441,7 +441,7 @@ func TestService_givesUpOnARoomThatNeverSettles(t *testing.T) {
 	n := s.node()
 	room := s.room(n, domain.Public)
 	stuck := s.node(func(c *Config) { c.Publisher = alwaysStale{c.Publisher} })
-	_, err := stuck.PostMessage(s.ctx, ada, room, "k", "x")
+	_, err := stuck.PostMessage(s.ctx(), ada, room, "k", "x")
 	requireCode(t, domain.CodeUnavailable, err)
 }
 

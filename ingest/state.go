@@ -72,9 +72,9 @@ func (s *Service) refresh(ctx context.Context, r *cachedRoom, v version) error {
 	if now.exists && now != v {
 		return nil
 	}
-	room := (*domain.Room)(nil)
 	if !now.exists {
-		if room, err = viewedRoom(ctx, s.config.Views, r.id); err != nil {
+		room, err := viewedRoom(ctx, s.config.Views, r.id)
+		if err != nil {
 			return err
 		}
 		r.set(room)
