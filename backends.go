@@ -48,7 +48,7 @@ func openBackends(ctx context.Context, cfg Config, say func(component, reason st
 	b.onClose(b.bus.Close)
 	b.stream = fanout.NewStream(b.redis.write, b.partitions)
 	if cfg.embeddedRedis() {
-		b.gate = newGate(b.bus, b.partitions)
+		b.gate = newGate(b.bus, b.store, b.partitions)
 	}
 	return b, nil
 }

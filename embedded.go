@@ -16,10 +16,11 @@ import (
 // go on and publishes the events, which in the cluster the append script does.
 type gate struct {
 	live       message.Publisher
+	archive    domain.Archive
 	partitions int
 
 	mu      sync.Mutex
-	done    map[domain.RoomID]uint64 // newest seq in the store, of rooms used since the start
+	done    map[domain.RoomID]uint64 // newest seq in the store, of rooms that were asked for
 	waiters map[domain.RoomID][]waiter
 }
 
@@ -28,12 +29,15 @@ type waiter struct {
 	free chan struct{}
 }
 
-func newGate(live message.Publisher, partitions int) *gate {
-	return &gate{live: live, partitions: partitions, done: map[domain.RoomID]uint64{}, waiters: map[domain.RoomID][]waiter{}}
+func newGate(live message.Publisher, archive domain.Archive, partitions int) *gate {
+	return &gate{live: live, archive: archive, partitions: partitions, done: map[domain.RoomID]uint64{}, waiters: map[domain.RoomID][]waiter{}}
 }
 
 // Await returns when the event is in the store. It implements ingest.Awaiter.
 func (g *gate) Await(ctx context.Context, room domain.RoomID, seq uint64) error {
+	if err := g.learn(ctx, room); err != nil {
+		return err
+	}
 	g.mu.Lock()
 	if g.done[room] >= seq {
 		g.mu.Unlock()
@@ -48,6 +52,22 @@ func (g *gate) Await(ctx context.Context, room domain.RoomID, seq uint64) error 
 	case <-ctx.Done():
 		return ctx.Err() // the waiter stays until its event is stored
 	}
+}
+
+// learn looks up what an earlier process has stored of a room: the first result of a
+// key that is used again may be there.
+func (g *gate) learn(ctx context.Context, room domain.RoomID) error {
+	g.mu.Lock()
+	_, known := g.done[room]
+	g.mu.Unlock()
+	if known {
+		return nil
+	}
+	head, err := g.archive.Head(ctx, room)
+	if err == nil {
+		g.free(room, head)
+	}
+	return err
 }
 
 // committed is told by the projector what is in the store, in order.
