@@ -98,7 +98,7 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 		Timeline:       timeline,
 		Views:          b.store,
 		Accounts:       b.store,
-		Hub:            hubPort{hub},
+		Hub:            hub,
 		Control:        b.bus,
 		Origins:        b.cfg.Origins,
 		TrustedProxies: b.trustedProxies(),

@@ -102,13 +102,6 @@ func (h *Hub) start(f func(context.Context)) {
 	}
 }
 
-// Cursor is the place in a room's sequence from where on somebody wants its events:
-// from After+1 on when Resume is set, else from the head of the moment on.
-type Cursor struct {
-	Resume bool
-	After  uint64
-}
-
 var errHubNotRunning = errors.New("the hub is not running")
 
 // Subscribe delivers the room's events from the cursor on to sink, until the
@@ -117,7 +110,7 @@ var errHubNotRunning = errors.New("the hub is not running")
 // Before it returns it has called either sink.Subscribed or, when the cursor is in
 // the future, sink.Reset; in that case the subscription has ended already. On an
 // error it has called nothing. ctx bounds only the call itself.
-func (h *Hub) Subscribe(ctx context.Context, user domain.UserID, id domain.RoomID, from Cursor, sink Sink) (*Subscription, error) {
+func (h *Hub) Subscribe(ctx context.Context, user domain.UserID, id domain.RoomID, from domain.Cursor, sink domain.Sink) (domain.Subscription, error) {
 	// A room that nobody here follows is opened only for somebody who may read it.
 	if !h.follows(id) {
 		if err := h.cfg.Access.CanRead(ctx, user, id); err != nil {

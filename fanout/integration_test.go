@@ -45,7 +45,7 @@ func TestHub_realRedis(t *testing.T) {
 	defer func() { cancel(); require.NoError(t, <-ended) }()
 
 	var sinks []*sink
-	subscribe := func(from fanout.Cursor) {
+	subscribe := func(from domain.Cursor) {
 		s := &sink{t: t, from: from}
 		require.Eventually(t, func() bool {
 			sub, err := hub.Subscribe(ctx, alice.ID, w.hist.Room, from, s)
@@ -77,7 +77,7 @@ func TestHub_realRedis(t *testing.T) {
 		return true
 	}, 20*time.Second, 20*time.Millisecond)
 	for _, s := range sinks {
-		assert.Equal(t, s.from.Resume, s.caughtUp > 0)
+		assert.Equal(t, !s.from.Live, s.caughtUp > 0)
 		s.sub.Close()
 	}
 }

@@ -106,7 +106,7 @@ func (m *model) subscribes(t *rapid.T) {
 		require.Error(t, err)
 	case err != nil:
 		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-	case from.Resume && from.After > head:
+	case !from.Live && from.After > head:
 		require.True(t, s.reset)
 	default:
 		require.Equal(t, head, s.head)
@@ -199,6 +199,6 @@ func (m *model) heals() {
 		}
 		assert.NoError(m.t, s.ended)
 		assert.Equal(m.t, m.w.head(), s.has())
-		assert.Equal(m.t, s.from.Resume, s.caughtUp > 0)
+		assert.Equal(m.t, !s.from.Live, s.caughtUp > 0)
 	}
 }

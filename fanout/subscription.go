@@ -8,35 +8,13 @@ import (
 	"confab/domain"
 )
 
-// Sink takes what a subscription delivers. The hub calls one method at a time. None
-// may block, except Flushed, and none may call the hub or the subscription: those
-// calls are made under the subscription's lock.
-type Sink interface {
-	// Subscribed is the first call, once: the subscription begins, head is the newest seq.
-	Subscribed(head uint64)
-	// Events takes n encoded frames joined, whole ones, of which the last is the event
-	// last. The bytes are shared with other sinks: they may be kept, never changed. An
-	// error, when the connection is closed or over its backlog, ends the subscription
-	// without another call.
-	Events(frames []byte, n int, last uint64) error
-	// Flushed returns when the backlog is small, and an error when it never will be.
-	Flushed(ctx context.Context) error
-	// CaughtUp comes once after a resume: everything up to seq has been delivered.
-	CaughtUp(seq uint64)
-	// Reset comes instead of Subscribed: the cursor is not of this room's history. The
-	// subscription has ended.
-	Reset(head uint64)
-	// Ended is the last call, when the user may not read the room any more.
-	Ended(err error)
-}
-
 // Subscription is one sink's place in a room. At any moment it belongs to one
 // goroutine: to that of Subscribe, then to the room's as a member, or to a catchUp.
 type Subscription struct {
 	hub  *Hub
 	room *room
 	user domain.UserID
-	sink Sink
+	sink domain.Sink
 	head uint64 // when it subscribed
 	// doubted is set by the room when the user's access must be checked before
 	// anything else is delivered.
@@ -54,7 +32,7 @@ type Subscription struct {
 
 // open is the rest of Subscribe once the room is followed. Asking for the access
 // only now means that a removal is either seen by the question, or comes to the room.
-func (s *Subscription) open(ctx context.Context, from Cursor) error {
+func (s *Subscription) open(ctx context.Context, from domain.Cursor) error {
 	if err := s.ask(ctx); err != nil {
 		return err
 	}
@@ -64,7 +42,7 @@ func (s *Subscription) open(ctx context.Context, from Cursor) error {
 	}
 	s.head = heads[0]
 	s.next = s.head + 1
-	if from.Resume {
+	if !from.Live {
 		if from.After > s.head {
 			s.sink.Reset(s.head)
 			s.Close()
@@ -101,9 +79,6 @@ func (s *Subscription) Close() {
 		s.detach()
 	}
 }
-
-// Head returns the room's newest seq as this node knows it.
-func (s *Subscription) Head() uint64 { return max(s.head, s.room.ring.lastSeq()) }
 
 // finish is called with mu held, and the one who gets true has to detach when it is
 // released.

@@ -107,19 +107,19 @@ func (w *world) head() uint64 {
 var alice = domaintest.NewUser("alice")
 
 // subscribes subscribes alice with a new sink.
-func (w *world) subscribes(from fanout.Cursor) *sink {
+func (w *world) subscribes(from domain.Cursor) *sink {
 	s := &sink{t: w.t, from: from}
 	s.subscribe(w, alice.ID)
 	return s
 }
 
-func (w *world) trySubscribe(from fanout.Cursor) (*fanout.Subscription, error) {
+func (w *world) trySubscribe(from domain.Cursor) (domain.Subscription, error) {
 	return w.hub.Subscribe(context.Background(), alice.ID, w.hist.Room, from, &sink{t: w.t, from: from})
 }
 
-func after(seq uint64) fanout.Cursor { return fanout.Cursor{Resume: true, After: seq} }
+func after(seq uint64) domain.Cursor { return domain.Cursor{After: seq} }
 
-var live = fanout.Cursor{}
+var live = domain.Cursor{Live: true}
 
 // settled waits until every goroutine of the bubble waits, for at most d of its time.
 func settled(d time.Duration) {
@@ -132,8 +132,8 @@ func settled(d time.Duration) {
 // come in an order that Sink allows.
 type sink struct {
 	t    require.TestingT
-	from fanout.Cursor
-	sub  *fanout.Subscription
+	from domain.Cursor
+	sub  domain.Subscription
 
 	mu         sync.Mutex
 	subscribed bool
@@ -158,7 +158,7 @@ func (s *sink) Subscribed(head uint64) {
 	defer s.mu.Unlock()
 	assert.False(s.t, s.subscribed, "Subscribed came twice")
 	s.subscribed, s.head, s.last = true, head, head
-	if s.from.Resume {
+	if !s.from.Live {
 		s.last = s.from.After
 	}
 }
@@ -204,7 +204,7 @@ func (s *sink) Flushed(ctx context.Context) error {
 func (s *sink) CaughtUp(seq uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	assert.True(s.t, s.from.Resume && s.caughtUp == 0 && s.subscribed, "CaughtUp came twice or unasked")
+	assert.True(s.t, !s.from.Live && s.caughtUp == 0 && s.subscribed, "CaughtUp came twice or unasked")
 	assert.GreaterOrEqual(s.t, seq, s.head, "not everything up to the head of the subscription")
 	assert.Equal(s.t, s.last, seq)
 	s.caughtUp = max(seq, 1)
