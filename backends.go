@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,7 +43,8 @@ func openBackends(ctx context.Context, cfg Config, say func(component, reason st
 	b := &backends{cfg: cfg, log: log, registry: prometheus.NewRegistry(), partitions: cfg.Partitions}
 	b.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := b.open(ctx, say); err != nil {
-		return nil, errors.Join(err, b.Close())
+		b.closeAll()
+		return nil, err
 	}
 	b.bus = fanout.NewBus(b.redis.live, fanout.BusConfig{Logger: log, Registerer: b.registry})
 	b.onClose(b.bus.Close)
@@ -132,14 +134,14 @@ func (b *backends) await(ctx context.Context, say func(component, reason string)
 
 func (b *backends) onClose(f func() error) { b.closers = append(b.closers, f) }
 
-// Close releases everything, in the reverse order of opening.
-func (b *backends) Close() error {
-	var errs []error
-	for i := len(b.closers) - 1; i >= 0; i-- {
-		errs = append(errs, b.closers[i]())
+// closeAll releases everything, in the reverse order of opening.
+func (b *backends) closeAll() {
+	for _, closer := range slices.Backward(b.closers) {
+		if err := closer(); err != nil {
+			b.log.Warn("close", "err", err)
+		}
 	}
 	b.closers = nil
-	return errors.Join(errs...)
 }
 
 // problems says why the process cannot serve at the moment.
@@ -175,7 +177,7 @@ func (rebuildCmd) Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer b.closeAll()
 	start := time.Now()
 	if err := b.rebuild(ctx); err != nil {
 		return fmt.Errorf("rebuild: %w", err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,7 @@ func unavailable(err error) error {
 	if errors.As(err, &e) && e.Code == "unavailable" && e.Status == http.StatusServiceUnavailable {
 		return nil
 	}
-	return fmt.Errorf("got %v, want 503 unavailable", err)
+	return fmt.Errorf("want 503 unavailable: %w", cmp.Or(err, errors.New("it went well")))
 }
 
 // notReady checks that /readyz says that component is in the way, and /healthz that

@@ -130,7 +130,7 @@ func (p *process) stop(t testing.TB) {
 	case <-time.After(30 * time.Second):
 		t.Errorf("%s did not end within 30 s of SIGTERM", p.name)
 		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // its goroutines go to the log
-		<-ended
+		t.Log(<-ended)
 	}
 }
 

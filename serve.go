@@ -49,7 +49,7 @@ func serve(ctx context.Context, cfg Config, parts launcher, log *slog.Logger) er
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer b.closeAll()
 
 	if cfg.has("projector") {
 		stop, err := b.startProjector(parts)
@@ -90,7 +90,7 @@ func endCause(ctx context.Context, err error) error {
 // launcher runs the parts that live as long as the process. A part that ends before
 // it is told to ends the process.
 type launcher struct {
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // of the process; each part's is derived from it
 	fail context.CancelCauseFunc
 }
 
@@ -149,10 +149,16 @@ func serveOn(ln net.Listener, h http.Handler, parts launcher) (stop func()) {
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		err := srv.Shutdown(ctx)
-		<-served
-		return err
+		return errors.Join(srv.Shutdown(ctx), closed(<-served))
 	})
+}
+
+// closed is nil for the error with which a server says that it was shut down.
+func closed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }
 
 // browserURL is the address to open in a browser on this machine.

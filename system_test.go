@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -33,9 +34,12 @@ func TestEmbedded_everybodySeesEverythingOnceThroughAKill(t *testing.T) {
 	const messages = 20_000
 	crowd := load{servers: []string{"http://" + p.addr}, rooms: 20, clients: 200, messages: messages}.gather(t)
 	crowd.chat(t, 5*time.Minute, func(acked func() int) {
-		for acked() < messages/2 {
-			time.Sleep(10 * time.Millisecond)
-		}
+		eventually(t, 3*time.Minute, "half of the messages are acked", func() error {
+			if n := acked(); n < messages/2 {
+				return fmt.Errorf("only %d are", n)
+			}
+			return nil
+		})
 		p.kill(t)
 		p.restart(t)
 	})

@@ -45,7 +45,7 @@ func BenchmarkHub(b *testing.B) {
 			ctx, cancel := context.WithCancel(b.Context())
 			ended := make(chan error)
 			go func() { ended <- hub.Run(ctx) }()
-			defer func() { cancel(); close(feed); <-ended }()
+			defer func() { cancel(); close(feed); assert.NoError(b, <-ended) }()
 			var delivered atomic.Int64
 			for range receivers {
 				require.Eventually(b, func() bool {
@@ -90,7 +90,7 @@ func TestHub_allocatesNothingPerReceiver(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- hub.Run(ctx) }()
-		defer func() { cancel(); close(feed); <-ended }()
+		defer func() { cancel(); close(feed); assert.NoError(t, <-ended) }()
 		passed := make(chan struct{})
 		var delivered atomic.Int64
 		for range receivers {

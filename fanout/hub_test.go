@@ -65,8 +65,8 @@ func TestHub_cursorInTheFutureIsReset(t *testing.T) {
 		synctest.Wait()
 		assert.Zero(t, s.calls, "the subscription has ended")
 		s.sub.Close()
-		max := w.subscribes(after(1<<64 - 1))
-		assert.True(t, max.reset)
+		farthest := w.subscribes(after(1<<64 - 1))
+		assert.True(t, farthest.reset)
 	})
 }
 
@@ -269,7 +269,7 @@ func TestHub_closedSubscriptionIsForgotten(t *testing.T) {
 		synctest.Wait()
 		forgotten := weak.Make(s)
 		s.sub.Close()
-		s = nil
+		s = nil //nolint:wastedassign // so that nothing here holds it
 		synctest.Wait()
 		runtime.GC()
 		assert.Nil(t, forgotten.Value())
