@@ -28,8 +28,12 @@ func (c Command) CreateRoom(id RoomID, name string, v Visibility) (Event, error)
 	return e, nil
 }
 
-// PostMessage decides on a message.
+// PostMessage decides on a message. Whether the actor may know of the room is asked
+// first: what is wrong with a message says nothing about a room that is hidden.
 func (c Command) PostMessage(r *Room, body string) (Event, error) {
+	if err := r.CanRead(c.Actor.ID); err != nil {
+		return Event{}, err
+	}
 	if err := CheckKey(c.Key); err != nil {
 		return Event{}, err
 	}

@@ -136,20 +136,23 @@ func TestCommand_thatChangesNothing(t *testing.T) {
 }
 
 func TestCommand_refuses(t *testing.T) {
-	r := newRoom(t, domain.Public)
+	r, hidden := newRoom(t, domain.Public), newRoom(t, domain.Private)
 	by := func(u domain.User, key string) domain.Command { return domain.Command{Actor: u, Key: key, At: noon} }
 	for situation, tt := range map[string]struct {
 		err  error
 		want domain.Code
 	}{
-		"a message without a key":       {second(by(ada, "").PostMessage(r, "hi")), domain.CodeInvalid},
-		"a message with 65 bytes of it": {second(by(ada, strings.Repeat("k", 65)).PostMessage(r, "hi")), domain.CodeInvalid},
-		"an empty message":              {second(by(ada, "k").PostMessage(r, "")), domain.CodeInvalid},
-		"a message by a stranger":       {second(by(guest, "k").PostMessage(r, "hi")), domain.CodeForbidden},
-		"a room without a name":         {second(by(ada, "k").CreateRoom(roomID, "", domain.Public)), domain.CodeInvalid},
-		"a room seen by some":           {second(by(ada, "k").CreateRoom(roomID, "Lobby", "secret")), domain.CodeInvalid},
-		"adding by a member":            {third(by(bob, "k").AddMember(r, guest)), domain.CodeForbidden},
-		"removing by a member":          {third(by(bob, "k").RemoveMember(r, mia.ID)), domain.CodeForbidden},
+		"a message without a key":                          {second(by(ada, "").PostMessage(r, "hi")), domain.CodeInvalid},
+		"a message with 65 bytes of it":                    {second(by(ada, strings.Repeat("k", 65)).PostMessage(r, "hi")), domain.CodeInvalid},
+		"an empty message":                                 {second(by(ada, "k").PostMessage(r, "")), domain.CodeInvalid},
+		"a message by a stranger":                          {second(by(guest, "k").PostMessage(r, "hi")), domain.CodeForbidden},
+		"an empty message to a public room, by a stranger": {second(by(guest, "k").PostMessage(r, "")), domain.CodeInvalid},
+		"an empty message to a hidden room":                {second(by(guest, "k").PostMessage(hidden, "")), domain.CodeNotFound},
+		"a message without a key to a hidden room":         {second(by(guest, "").PostMessage(hidden, "hi")), domain.CodeNotFound},
+		"a room without a name":                            {second(by(ada, "k").CreateRoom(roomID, "", domain.Public)), domain.CodeInvalid},
+		"a room seen by some":                              {second(by(ada, "k").CreateRoom(roomID, "Lobby", "secret")), domain.CodeInvalid},
+		"adding by a member":                               {third(by(bob, "k").AddMember(r, guest)), domain.CodeForbidden},
+		"removing by a member":                             {third(by(bob, "k").RemoveMember(r, mia.ID)), domain.CodeForbidden},
 	} {
 		if got := domain.CodeOf(tt.err); got != tt.want {
 			t.Errorf("%s: code %q, want %q", situation, got, tt.want)
