@@ -98,11 +98,9 @@ func (c *conn) serve(ctx context.Context) (err error) {
 		}
 	}()
 	for {
-		kind, msg, err := c.read()
+		kind, msg, err := c.read(ctx)
 		switch {
-		case errors.Is(err, errTooLarge):
-			c.s.metrics.frame("too_large")
-			c.refuse(ctx, frames.FindID(msg), domain.Errorf(domain.CodeTooLarge, "a frame has at most %d bytes", maxFrame))
+		case errors.Is(err, errTooLarge): // the client was told
 		case err != nil:
 			return err
 		case kind != websocket.TextMessage:
@@ -119,9 +117,10 @@ func (c *conn) serve(ctx context.Context) (err error) {
 
 var errTooLarge = errors.New("frame is too large")
 
-// read returns the next frame; with errTooLarge the beginning of one. Any sign of life
-// counts like a pong: the client may be busy sending one long frame.
-func (c *conn) read() (kind int, msg []byte, err error) {
+// read returns the next frame. One that is too large is answered with an error, and
+// then errTooLarge returned. Any sign of life counts like a pong: the client may be
+// busy sending one long frame.
+func (c *conn) read(ctx context.Context) (kind int, msg []byte, err error) {
 	kind, r, err := c.ws.NextReader()
 	if err != nil {
 		return 0, nil, err
@@ -134,15 +133,18 @@ func (c *conn) read() (kind int, msg []byte, err error) {
 	if len(msg) <= maxFrame {
 		return kind, msg, nil
 	}
-	n, err := io.CopyN(io.Discard, r, maxDiscard)
-	if n == maxDiscard {
-		c.end(closeProtocol, "a frame beyond all limits")
-		return 0, nil, errClosed
-	}
-	if !errors.Is(err, io.EOF) {
+	var id frames.IDFinder
+	_, _ = id.Write(msg)
+	n, err := io.CopyN(&id, r, maxDiscard)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, nil, err
 	}
-	return kind, msg, errTooLarge
+	c.s.metrics.frame("too_large")
+	c.refuse(ctx, id.ID(), domain.Errorf(domain.CodeTooLarge, "a frame has at most %d bytes", maxFrame))
+	if n == maxDiscard {
+		c.end(closeProtocol, "a frame beyond all limits")
+	}
+	return 0, nil, errTooLarge
 }
 
 // handle does what a frame asks for.

@@ -251,9 +251,12 @@ func TestConn_rudeClients(t *testing.T) {
 		"binary":                  {binary, send(`"body":"x"`), "", domain.CodeInvalid},
 		"long body":               {text, send(`"body":"` + strings.Repeat("x", 9000) + `"`), "7", domain.CodeTooLarge},
 		"long frame":              {text, send(`"body":"` + strings.Repeat("x", 100_000) + `"`), "7", domain.CodeTooLarge},
-		"long frame, id at last":  {text, `{"body":"` + strings.Repeat("x", 100_000) + `","id":"7"}`, "", domain.CodeTooLarge},
+		"long frame, id at last":  {text, `{"body":"` + strings.Repeat("x", 100_000) + `","id":"7"}`, "7", domain.CodeTooLarge},
 		"long binary frame":       {binary, strings.Repeat("x", 70_000), "", domain.CodeTooLarge},
 		"nested beyond measure":   {text, `{"id":"7","x":` + strings.Repeat("[", 30_000) + `}`, "7", domain.CodeInvalid},
+		"subscribe to no room":    {text, `{"type":"subscribe","id":"7"}`, "7", domain.CodeInvalid},
+		"unsubscribe from none":   {text, `{"type":"unsubscribe","id":"7"}`, "7", domain.CodeInvalid},
+		"send to none":            {text, `{"type":"send","id":"7","key":"k","body":"x"}`, "7", domain.CodeInvalid},
 		"after as text":           {text, `{"type":"subscribe","id":"7","room":"` + string(room) + `","after":"0"}`, "7", domain.CodeInvalid},
 		"after below zero":        {text, `{"type":"subscribe","id":"7","room":"` + string(room) + `","after":-1}`, "7", domain.CodeInvalid},
 		"after beyond everything": {text, `{"type":"subscribe","id":"7","room":"` + string(room) + `","after":1e300}`, "7", domain.CodeInvalid},
@@ -275,7 +278,11 @@ func TestConn_rudeClients(t *testing.T) {
 func TestConn_frameBeyondAllLimits(t *testing.T) {
 	l := newLiveRig(t)
 	a := l.connects(l.guest("ada"))
-	_ = a.ws.WriteMessage(websocket.TextMessage, make([]byte, 3<<20)) // it may be cut off
+	long := `{"id":"7","body":"` + strings.Repeat("x", 3<<20) + `"}`
+	_ = a.ws.WriteMessage(websocket.TextMessage, []byte(long)) // it may be cut off
+	e := hear[frames.Error](a)
+	require.Equal(t, domain.CodeTooLarge, e.Code)
+	require.Equal(t, "7", e.ID)
 	a.closes(4009)
 }
 

@@ -21,7 +21,7 @@ func (s *Server) serveWS(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !s.origins.allows(r) {
-		s.fail(w, r, domain.Errorf(domain.CodeForbidden, "a page of this origin may not connect; the operator can allow it with CONFAB_ORIGINS. A program sends no Origin and Authorization: Bearer <token>"))
+		s.fail(w, r, domain.Errorf(domain.CodeForbidden, "a page of this origin may not connect; the operator can allow it with CONFAB_ORIGINS. A program sends no Origin"))
 		return
 	}
 	takeTokenOfProtocol(r)

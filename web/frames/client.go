@@ -1,7 +1,6 @@
 package frames
 
 import (
-	"bytes"
 	"encoding/json"
 	"unicode/utf8"
 
@@ -70,6 +69,12 @@ func Decode(msg []byte) (id string, f Frame, err error) {
 		return "", nil, invalid("a frame needs an id of 1 to %d bytes, which the answer repeats", MaxIDBytes)
 	}
 	switch in.Type {
+	case "subscribe", "unsubscribe", "send":
+		if in.Room == "" {
+			return in.ID, nil, invalid("a frame of type %s needs a room", in.Type)
+		}
+	}
+	switch in.Type {
 	case "subscribe":
 		if in.After != nil && *in.After > maxSeq {
 			return in.ID, nil, invalid("after must be 0 to %d", int64(maxSeq))
@@ -94,22 +99,91 @@ func Decode(msg []byte) (id string, f Frame, err error) {
 // FindID returns the id of a frame that is broken, or of which only the beginning is
 // known, or "".
 func FindID(beginning []byte) string {
-	dec := json.NewDecoder(bytes.NewReader(beginning))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return ""
-	}
-	for dec.More() {
-		var value json.RawMessage
-		name, err := dec.Token()
-		if err != nil || dec.Decode(&value) != nil {
-			return ""
+	var f IDFinder
+	_, _ = f.Write(beginning)
+	return f.ID()
+}
+
+// IDFinder finds the id of a frame of any length, wherever it stands in it, and
+// keeps no more of the frame than an id's length. The frame is written to it.
+type IDFinder struct {
+	id      string
+	depth   int    // of nesting
+	value   bool   // at depth 1, after the colon
+	isID    bool   // the name before it is "id"
+	text    bool   // inside of a string
+	escaped bool   // after a backslash in it
+	kept    []byte // of the string, with its quotes
+	done    bool   // nothing that follows matters
+}
+
+// ID returns the id as far as it is known, or "".
+func (f *IDFinder) ID() string { return f.id }
+
+// Write implements io.Writer. It never fails.
+func (f *IDFinder) Write(p []byte) (int, error) {
+	for _, c := range p {
+		if f.done {
+			break
 		}
-		var id string
-		if name == "id" && utf8.Valid(value) && json.Unmarshal(value, &id) == nil && validID(id) {
-			return id
+		if f.text {
+			f.inText(c)
+		} else {
+			f.between(c)
 		}
 	}
-	return ""
+	return len(p), nil
+}
+
+func (f *IDFinder) inText(c byte) {
+	const most = 6*MaxIDBytes + 2 // each character written as \u0000
+	if f.depth == 1 && len(f.kept) <= most {
+		f.kept = append(f.kept, c)
+	}
+	switch {
+	case f.escaped:
+		f.escaped = false
+	case c == '\\':
+		f.escaped = true
+	case c == '"':
+		f.text = false
+		f.textEnds()
+	}
+}
+
+func (f *IDFinder) textEnds() {
+	if f.depth != 1 {
+		return
+	}
+	if !f.value {
+		f.isID = string(f.kept) == `"id"`
+		return
+	}
+	var id string
+	if f.isID && utf8.Valid(f.kept) && json.Unmarshal(f.kept, &id) == nil && validID(id) {
+		f.id, f.done = id, true
+	}
+}
+
+func (f *IDFinder) between(c byte) {
+	switch c {
+	case ' ', '\t', '\r', '\n':
+	case '"':
+		f.text, f.kept = true, append(f.kept[:0], c)
+		f.done = f.depth == 0
+	case '{', '[':
+		f.done = f.depth == 0 && c == '['
+		f.depth++
+	case '}', ']':
+		f.depth--
+		f.done = f.depth <= 0
+	case ':':
+		f.value = f.value || f.depth == 1
+	case ',':
+		f.value = f.value && f.depth != 1
+	default: // a number or the like
+		f.done = f.depth == 0
+	}
 }
 
 func validID(id string) bool { return id != "" && len(id) <= MaxIDBytes }

@@ -179,6 +179,7 @@ func TestDecode_refuses(t *testing.T) {
 		"type is a number":       {`{"id":"1","type":7}`, "1", `"type" must be a string`},
 		"type is null":           {`{"id":"1","type":null}`, "1", "unknown type"},
 		"no id":                  {`{"type":"send","room":"R","body":"x"}`, "", "needs an id"},
+		"no room":                {`{"type":"send","id":"1","body":"x"}`, "1", "needs a room"},
 		"empty id":               {`{"type":"send","id":"","room":"R","body":"x"}`, "", "needs an id"},
 		"id is a number":         {`{"type":"send","id":1}`, "", `"id" must be a string`},
 		"long id":                {`{"type":"send","id":"` + long + `"}`, "", "id of 1 to 64 bytes"},
@@ -230,6 +231,40 @@ func TestFindID_inTheBeginningOfALongFrame(t *testing.T) {
 	long := strings.Repeat("x", 1000)
 	require.Equal(t, "7", frames.FindID([]byte(`{"type":"send","id":"7","body":"`+long)))
 	require.Equal(t, "", frames.FindID([]byte(`{"type":"send","body":"`+long)))
+}
+
+func TestIDFinder(t *testing.T) {
+	long := strings.Repeat(`x\"id\":\"fake\",`, 1000)
+	for situation, c := range map[string]struct{ frame, id string }{
+		"after a long body":        {`{"body":"` + long + `","id":"7","type":"send"}`, "7"},
+		"after nested ones":        {`{"a":{"id":"fake","b":[{"id":"fake"}]},"c":["id","fake"], "id" : "7"}`, "7"},
+		"a value that says id":     {`{"a":"id","b":"fake","id":"7"}`, "7"},
+		"with escapes":             {`{"id":"\u0037\""}`, `7"`},
+		"of 64 escaped characters": {`{"id":"` + strings.Repeat(`\u0041`, 64) + `"}`, strings.Repeat("A", 64)},
+		"the first of two":         {`{"id":"7","id":"8"}`, "7"},
+		"before what is broken":    {`{"id":"7",,,`, "7"},
+		"half":                     {`{"id":"7`, ""},
+		"too long":                 {`{"id":"` + long + `"}`, ""},
+		"empty":                    {`{"id":""}`, ""},
+		"a number":                 {`{"id":7}`, ""},
+		"not UTF-8":                {"{\"id\":\"\xff\"}", ""},
+		"of another object":        {`{"a":1}{"id":"fake"}`, ""},
+		"in a list":                {`[{"id":"fake"}]`, ""},
+		"in a text":                {`"{\"id\":\"fake\"}"`, ""},
+		"after rubbish":            {`x{"id":"fake"}`, ""},
+	} {
+		t.Run(situation, func(t *testing.T) {
+			for _, step := range []int{1, 7, len(c.frame)} {
+				var f frames.IDFinder
+				for rest := []byte(c.frame); len(rest) > 0; rest = rest[min(step, len(rest)):] {
+					n, err := f.Write(rest[:min(step, len(rest))])
+					require.NoError(t, err)
+					require.Equal(t, min(step, len(rest)), n)
+				}
+				require.Equal(t, c.id, f.ID())
+			}
+		})
+	}
 }
 
 func TestControlFrames(t *testing.T) {
