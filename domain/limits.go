@@ -5,7 +5,7 @@ const (
 	MaxBodyBytes     = 8192
 	MaxKeyBytes      = 64
 	MaxRoomNameRunes = 64
-	MaxUserNameRunes = 32
+	MaxUserNameRunes = 64
 	MaxPageSize      = 200
 	DefaultPageSize  = 50
 )

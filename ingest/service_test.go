@@ -52,7 +52,7 @@ func TestService_conversation(t *testing.T) {
 func TestService_refusesBadInput(t *testing.T) {
 	s := newSystem(t, miniRedis(t))
 	n := s.node()
-	room := s.room(n, domain.Public)
+	room, hidden := s.room(n, domain.Public), s.room(n, domain.Private)
 	for name, c := range map[string]struct {
 		want domain.Code
 		do   func() error
@@ -70,20 +70,22 @@ func TestService_refusesBadInput(t *testing.T) {
 			_, err := n.CreateRoom(s.ctx(), ada, "x", domain.Public, strings.Repeat("k", 65))
 			return err
 		}},
-		"no room":         {domain.CodeNotFound, func() error { _, err := n.PostMessage(s.ctx(), ada, newRoomID(), "k", "x"); return err }},
-		"no room to join": {domain.CodeNotFound, func() error { return n.AddMember(s.ctx(), ada, newRoomID(), ada) }},
-		"no room to see":  {domain.CodeNotFound, func() error { return n.CanRead(s.ctx(), ada.ID, newRoomID()) }},
-		"no room id":      {domain.CodeNotFound, func() error { return n.CanRead(s.ctx(), ada.ID, "../../etc") }},
-		"not a room id":   {domain.CodeNotFound, func() error { _, err := n.PostMessage(s.ctx(), ada, "}", "k", "x"); return err }},
-		"not a member":    {domain.CodeForbidden, func() error { _, err := n.PostMessage(s.ctx(), bob, room, "k", "x"); return err }},
-		"adding others":   {domain.CodeForbidden, func() error { return n.AddMember(s.ctx(), bob, room, cleo) }},
-		"removing others": {domain.CodeForbidden, func() error { return n.RemoveMember(s.ctx(), bob, room, ada.ID) }},
+		"no room":                         {domain.CodeNotFound, func() error { _, err := n.PostMessage(s.ctx(), ada, newRoomID(), "k", "x"); return err }},
+		"no room to join":                 {domain.CodeNotFound, func() error { return n.AddMember(s.ctx(), ada, newRoomID(), ada) }},
+		"no room to see":                  {domain.CodeNotFound, func() error { return n.CanRead(s.ctx(), ada.ID, newRoomID()) }},
+		"no room id":                      {domain.CodeNotFound, func() error { return n.CanRead(s.ctx(), ada.ID, "../../etc") }},
+		"not a room id":                   {domain.CodeNotFound, func() error { _, err := n.PostMessage(s.ctx(), ada, "}", "k", "x"); return err }},
+		"nothing to say to a hidden room": {domain.CodeNotFound, func() error { _, err := n.PostMessage(s.ctx(), bob, hidden, "k", ""); return err }},
+		"not a member":                    {domain.CodeForbidden, func() error { _, err := n.PostMessage(s.ctx(), bob, room, "k", "x"); return err }},
+		"adding others":                   {domain.CodeForbidden, func() error { return n.AddMember(s.ctx(), bob, room, cleo) }},
+		"removing others":                 {domain.CodeForbidden, func() error { return n.RemoveMember(s.ctx(), bob, room, ada.ID) }},
 	} {
 		requireCode(t, c.want, c.do())
 		t.Log(name)
 	}
 	require.Equal(t, []string{"room.created"}, s.checkHistory(room))
-	require.Equal(t, 1, n.rooms.len(), "rooms that do not exist are not cached")
+	require.Equal(t, []string{"room.created"}, s.checkHistory(hidden))
+	require.Equal(t, 2, n.rooms.len(), "rooms that do not exist are not cached")
 }
 
 func TestService_aKeyIsUsedOnce(t *testing.T) {

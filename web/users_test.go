@@ -59,7 +59,7 @@ func TestSignUp_refuses(t *testing.T) {
 		"no password":         `{"name":"ada"}`,
 		"7 bytes":             `{"name":"ada","password":"1234567"}`,
 		"1025 bytes":          `{"name":"ada","password":"` + strings.Repeat("x", 1025) + `"}`,
-		"33 characters":       `{"name":"` + strings.Repeat("x", 33) + `","password":"correct horse"}`,
+		"65 characters":       `{"name":"` + strings.Repeat("x", 65) + `","password":"correct horse"}`,
 		"zero width":          `{"name":"ad\u200ba","password":"correct horse"}`,
 		"right to left":       `{"name":"\u202eada","password":"correct horse"}`,
 		"mixed scripts":       `{"name":"adа","password":"correct horse"}`,
