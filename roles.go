@@ -33,6 +33,7 @@ func (b *backends) startProjector(parts launcher) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	b.projector = p
 	return parts.start("projector", p.Run), nil
 }
 
@@ -109,6 +110,7 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 		Logger:         b.log,
 		Registry:       b.registry,
 		Ready:          b.problems,
+		Warnings:       b.warnings,
 	})
 	if err != nil {
 		return nil, err
