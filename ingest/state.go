@@ -41,8 +41,17 @@ func (s *Service) freshen(ctx context.Context, r *cachedRoom) error {
 	return s.repair(ctx, r, r.version())
 }
 
+// stateInRedis returns redis.Nil for a room that is to be repaired first.
 func (s *Service) stateInRedis(ctx context.Context, room domain.RoomID) (uint64, error) {
-	return s.config.Redis.HGet(ctx, s.partition(room).Meta(room), "state").Uint64()
+	fields, err := s.config.Redis.HMGet(ctx, s.partition(room).Meta(room), "state", "since").Result()
+	if err != nil {
+		return 0, err
+	}
+	state, _ := fields[0].(string)
+	if state == "" || fields[1] == nil {
+		return 0, redis.Nil
+	}
+	return strconv.ParseUint(state, 10, 64)
 }
 
 func (s *Service) partition(room domain.RoomID) domain.Partition {
@@ -137,7 +146,13 @@ func (s *Service) repair(ctx context.Context, r *cachedRoom, v version) error {
 	if r.version().repairs != v.repairs {
 		return nil
 	}
-	room, err := s.repairs.repair(ctx, r.id, r.version().seq)
+	return s.repairTo(ctx, r, r.version().seq)
+}
+
+// repairTo repairs the room, of which somebody has seen the events up to floor. The
+// caller holds r.reading.
+func (s *Service) repairTo(ctx context.Context, r *cachedRoom, floor uint64) error {
+	room, err := s.repairs.repair(ctx, r.id, floor)
 	if err != nil {
 		if domain.CodeOf(err) == domain.CodeNotFound {
 			s.rooms.drop(r)
