@@ -14,7 +14,9 @@ import (
 )
 
 // ring is what a node's subscribers were given lately.
-type ring struct{ held atomic.Pointer[[]domain.Record] }
+type ring struct {
+	held atomic.Pointer[[]domain.Record]
+}
 
 func (r *ring) recent(domain.RoomID) []domain.Record {
 	if held := r.held.Load(); held != nil {
@@ -183,9 +185,11 @@ func TestSalvage_onlyWhenRedisWentBack(t *testing.T) {
 	n := s.node(r.configure(time.Hour))
 	id := s.roomOf20(n)
 	r.delivers(s, id, 1, 12)
-	require.NoError(t, n.Repair(s.ctx(), id, 12))
+	_, err := n.repairs.repair(s.ctx(), id, 12)
+	require.NoError(t, err)
 	s.project()
 	s.trim(id, 15)
-	require.NoError(t, n.Repair(s.ctx(), id, 20))
+	_, err = n.repairs.repair(s.ctx(), id, 20)
+	require.NoError(t, err)
 	require.Len(t, s.checkHistory(id), 20)
 }

@@ -232,7 +232,11 @@ func (s *Service) Repair(ctx context.Context, room domain.RoomID, seq uint64) er
 		return err
 	}
 	defer release()
-	return s.repairTo(ctx, r, max(seq, r.version().seq))
+	floor := max(seq, r.version().seq)
+	if head, err := s.headInRedis(ctx, room); err == nil && head >= floor {
+		return nil // somebody else was faster
+	}
+	return s.repairTo(ctx, r, floor)
 }
 
 func (s *Service) by(actor domain.User, key string) domain.Command {

@@ -41,17 +41,26 @@ func (s *Service) freshen(ctx context.Context, r *cachedRoom) error {
 	return s.repair(ctx, r, r.version())
 }
 
+// headInRedis returns redis.Nil for a room that is to be repaired first.
+func (s *Service) headInRedis(ctx context.Context, room domain.RoomID) (uint64, error) {
+	return s.numberInRedis(ctx, room, "head")
+}
+
 // stateInRedis returns redis.Nil for a room that is to be repaired first.
 func (s *Service) stateInRedis(ctx context.Context, room domain.RoomID) (uint64, error) {
-	fields, err := s.config.Redis.HMGet(ctx, s.partition(room).Meta(room), "state", "since").Result()
+	return s.numberInRedis(ctx, room, "state")
+}
+
+func (s *Service) numberInRedis(ctx context.Context, room domain.RoomID, field string) (uint64, error) {
+	fields, err := s.config.Redis.HMGet(ctx, s.partition(room).Meta(room), field, "since").Result()
 	if err != nil {
 		return 0, err
 	}
-	state, _ := fields[0].(string)
-	if state == "" || fields[1] == nil {
+	number, _ := fields[0].(string)
+	if number == "" || fields[1] == nil {
 		return 0, redis.Nil
 	}
-	return strconv.ParseUint(state, 10, 64)
+	return strconv.ParseUint(number, 10, 64)
 }
 
 func (s *Service) partition(room domain.RoomID) domain.Partition {
