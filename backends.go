@@ -18,6 +18,7 @@ import (
 	"confab/domain"
 	"confab/fanout"
 	"confab/ingest/embedredis"
+	"confab/projector"
 	"confab/projector/mongodb"
 	"confab/projector/sqlite"
 	"confab/web"
@@ -33,7 +34,8 @@ type backends struct {
 	store      domain.Store
 	bus        *fanout.Bus
 	stream     *fanout.Stream
-	gate       *gate // with an embedded Redis only
+	gate       *gate                // with an embedded Redis only
+	projector  *projector.Projector // with the projector role only
 	closers    []func() error
 }
 
@@ -161,7 +163,28 @@ func (b *backends) problems(ctx context.Context) []web.ReadyProblem {
 			problems = append(problems, web.ReadyProblem{Component: backend.name, Reason: "it does not answer"})
 		}
 	}
+	if b.projector != nil {
+		if err := b.projector.Ready(); err != nil {
+			b.log.Warn("not ready", "component", "projector", "err", err)
+			problems = append(problems, web.ReadyProblem{Component: "projector", Reason: "what it works on does not answer"})
+		}
+	}
 	return problems
+}
+
+// warnings says what an operator should mend although clients are served. Redis is
+// asked each time, since its settings can be changed while it runs.
+func (b *backends) warnings(ctx context.Context) []web.ReadyProblem {
+	if b.cfg.embeddedRedis() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var warnings []web.ReadyProblem
+	for _, weak := range weakSettings(ctx, b.redis.write) {
+		warnings = append(warnings, web.ReadyProblem{Component: "redis", Reason: weak})
+	}
+	return warnings
 }
 
 func (b *backends) metrics() http.Handler {

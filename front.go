@@ -56,7 +56,7 @@ func projectorHandler(b *backends) http.Handler {
 			writeUnavailable(w, problems)
 			return
 		}
-		writeJSON(w, "application/json", http.StatusOK, map[string]string{"status": "ready"})
+		writeJSON(w, "application/json", http.StatusOK, web.ReadyStatus{Status: "ready", Warnings: b.warnings(r.Context())})
 	})
 	mux.Handle("GET /metrics", b.metrics())
 	return mux

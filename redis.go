@@ -105,10 +105,17 @@ func checkRedisVersion(ctx context.Context, c *redis.Client) error {
 // weakSettings says what in Redis's settings is too weak for the promise that an
 // acked event is never lost. A Redis that does not tell its settings passes.
 func weakSettings(ctx context.Context, c *redis.Client) []string {
+	settings := map[string]string{"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+	ask := []any{"config", "get"}
+	for name := range settings {
+		ask = append(ask, name)
+	}
+	query := redis.NewMapStringStringCmd(ctx, ask...)
+	_ = c.Process(ctx, query) // Val is empty then
+	got := query.Val()
 	var weak []string
-	for name, want := range map[string]string{"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"} {
-		got, err := c.ConfigGet(ctx, name).Result()
-		if err == nil && got[name] != "" && got[name] != want {
+	for name, want := range settings {
+		if got[name] != "" && got[name] != want {
 			weak = append(weak, fmt.Sprintf("redis has %q set to %q; acked events may be lost unless it is %q", name, got[name], want))
 		}
 	}

@@ -33,6 +33,7 @@ func (b *backends) startProjector(parts launcher) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	b.projector = p
 	return parts.start("projector", p.Run), nil
 }
 
@@ -77,22 +78,30 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 		Logger:     b.log,
 		Registerer: b.registry,
 	}
+	var hub *fanout.Hub
 	if b.gate != nil {
 		cfg.Durable, cfg.Projected = b.gate, nil
+	} else {
+		cfg.Recent = func(room domain.RoomID) []domain.Record { return hub.Recent(room) }
 	}
 	commands, err := ingest.NewService(cfg)
 	if err != nil {
 		return nil, err
 	}
-	hub := fanout.NewHub(fanout.HubConfig{
+	hubConfig := fanout.HubConfig{
 		Subscriber: b.bus,
 		Timeline:   timeline,
 		Access:     commands,
 		Topic:      func(room domain.RoomID) string { return domain.PartitionOf(room, b.partitions).Live(room) },
 		Encode:     frames.Event,
+		Decode:     frames.Record,
 		Logger:     b.log,
 		Registerer: b.registry,
-	})
+	}
+	if b.gate == nil { // else what was shown is in the archive
+		hubConfig.Repair = commands.Repair
+	}
+	hub = fanout.NewHub(hubConfig)
 	server, err := web.New(web.Config{
 		Commands:       commands,
 		Timeline:       timeline,
@@ -109,6 +118,7 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 		Logger:         b.log,
 		Registry:       b.registry,
 		Ready:          b.problems,
+		Warnings:       b.warnings,
 	})
 	if err != nil {
 		return nil, err

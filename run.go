@@ -21,6 +21,7 @@ type commands struct {
 	Serve      serveCmd   `cmd:"" default:"1" help:"Run the roles of this process (the default)."`
 	ShowConfig configCmd  `cmd:"" name:"config" help:"Print the settings in force, secrets redacted."`
 	Rebuild    rebuildCmd `cmd:"" help:"Make the views of the history again from the archive. Stop the projectors first, or let it wait for them."`
+	Poison     poisonCmd  `cmd:"" help:"Look after entries of the log that could not be read and were set aside."`
 	Health     healthCmd  `cmd:"" help:"Ask the server at the listen address whether it is alive; for container health checks."`
 }
 

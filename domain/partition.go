@@ -37,9 +37,15 @@ func (p Partition) Room(room RoomID) string { return RoomKey(p.Log(), room) }
 //
 //	head          seq of the newest event
 //	state         seq of the newest event that changed the room's state
-//	since         the keys of all events from this seq on are in this hash
+//	since         the keys of all events from this seq on are in this hash; while it is
+//	              absent, nothing is appended: the room has to be repaired
+//	frozen        set while nodes gather what they know of a room that went back
 //	k:<user>:<key>  seq of the event that was sent with the key
 func (p Partition) Meta(room RoomID) string { return MetaKey(p.Log(), room) }
+
+// Salvage is the hash in which nodes gather what Redis has lost of a room: payloads by
+// seq, and a field floor:<seq> for each seq that is known to have been issued.
+func (p Partition) Salvage(room RoomID) string { return beside(p.Log(), "salvage:", room) }
 
 // Live is the Pub/Sub channel on which the room's new events are published.
 func (p Partition) Live(room RoomID) string { return LiveChannel(p.Log(), room) }

@@ -166,7 +166,8 @@ type Sink interface {
 	Flushed(ctx context.Context) error
 	// CaughtUp tells that everything up to the head of this moment was handed over.
 	CaughtUp(seq uint64)
-	// Reset tells that the cursor is beyond the room's history. The subscription is over.
+	// Reset tells that the cursor is beyond the room's history or, after Subscribed, that
+	// what was handed over is not its history any more. The subscription is over.
 	Reset(head uint64)
 	// Ended tells that the hub ended the subscription, and why.
 	Ended(err error)

@@ -20,6 +20,10 @@ func (r *room) accept(batch []domain.Record) {
 			next++
 		case rec.Seq < next:
 			r.hub.metrics.repeats.Inc()
+			if rec.Seq <= r.ring.last && !r.isRepeat(rec) {
+				r.reset()
+				return
+			}
 		default:
 			r.known = max(r.known, rec.Seq)
 		}

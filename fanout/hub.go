@@ -27,6 +27,11 @@ type HubConfig struct {
 	Access     Access
 	Topic      func(domain.RoomID) string // of a room's live events
 	Encode     func(domain.Record) []byte // the bytes that go on the wire, whole frames
+	// Decode is the inverse of Encode. Nil: Recent returns nothing.
+	Decode func([]byte) (domain.Record, error)
+	// Repair puts back what Redis has lost of a room that this node has seen up to
+	// seq; it may ask for Recent meanwhile. Nil: nobody can.
+	Repair     func(ctx context.Context, room domain.RoomID, seq uint64) error
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 
@@ -214,8 +219,9 @@ func (h *Hub) checkHeads(ctx context.Context) {
 	h.mu.Lock()
 	rooms := make([]*room, 0, len(h.rooms))
 	ids := make([]domain.RoomID, 0, len(h.rooms))
+	seen := make([]uint64, 0, len(h.rooms)) // before the heads are read: they only grow
 	for id, r := range h.rooms {
-		rooms, ids = append(rooms, r), append(ids, id)
+		rooms, ids, seen = append(rooms, r), append(ids, id), append(seen, r.ring.lastSeq())
 	}
 	h.mu.Unlock()
 	if len(ids) == 0 {
@@ -231,6 +237,9 @@ func (h *Hub) checkHeads(ctx context.Context) {
 	}
 	h.metrics.headChecks.WithLabelValues("ok").Inc()
 	for i, r := range rooms {
+		if heads[i] < seen[i] {
+			r.wentBack()
+		}
 		r.hear(heads[i])
 	}
 }

@@ -73,7 +73,7 @@ func newHubMetrics(reg prometheus.Registerer) *hubMetrics {
 		repeats:       counter("repeats_total", "Live events that came again and were dropped."),
 		sinksFailed:   counter("subscribers_dropped_total", "Subscriptions that ended because their connection was closed or over its backlog."),
 		revoked:       counter("subscriptions_revoked_total", "Subscriptions that ended because the user may not read the room any more."),
-		repairs:       counterBy("how", "repairs_total", "Gaps in live events, by what became of them: fetch, jump (each member catches up), nothing (there was no gap), failed."),
+		repairs:       counterBy("how", "repairs_total", "Gaps in live events, by what became of them: fetch, jump (each member catches up), nothing (there was no gap), failed; and rooms whose head went back: put_back, reset (another history)."),
 		headChecks:    counterBy("result", "head_checks_total", "Checks of the heads of all rooms here."),
 	}
 	register(reg, m.rooms, m.subscriptions, m.events, m.deliveries, m.replayed, m.repeats, m.sinksFailed, m.revoked, m.repairs, m.headChecks)

@@ -84,6 +84,26 @@ func (r *ring) from(seq uint64, maxBytes int) []frame {
 	return frames
 }
 
+// at returns the frame of an event, if it is held.
+func (r *ring) at(seq uint64) (frame, bool) {
+	frames := r.from(seq, 0)
+	if len(frames) == 0 {
+		return frame{}, false
+	}
+	return frames[0], true
+}
+
+// held returns all frames.
+func (r *ring) held() []frame {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	frames := make([]frame, r.n)
+	for i := range frames {
+		frames[i] = r.buf[(r.first+i)%len(r.buf)]
+	}
+	return frames
+}
+
 // reaches reports whether somebody who wants seq next can be served from the ring
 // alone, with at most maxBytes.
 func (r *ring) reaches(seq uint64, maxBytes int) bool {

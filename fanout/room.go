@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -26,6 +27,8 @@ type room struct {
 
 	ready  chan struct{} // closed when the room follows its live events, or cannot
 	failed error         // why it cannot; set before ready is closed
+
+	restoring atomic.Bool // somebody has it repaired
 
 	mu        sync.Mutex // taken after Hub.mu, before those of the ring and the pages
 	subs      map[*Subscription]struct{}

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -26,6 +27,7 @@ type Subscription struct {
 	resuming bool   // CaughtUp is still to come
 
 	mu     sync.Mutex // held while the sink is called; none of the others is taken under it
+	opened bool       // Subscribed was called
 	done   bool
 	cancel context.CancelFunc // of the catchUp that runs, if one does
 }
@@ -36,11 +38,9 @@ func (s *Subscription) open(ctx context.Context, from domain.Cursor) error {
 	if err := s.ask(ctx); err != nil {
 		return err
 	}
-	heads, err := s.hub.cfg.Timeline.Heads(ctx, s.room.id)
-	if err != nil {
+	if err := s.readHead(ctx); err != nil {
 		return domain.Unavailable("the room's history", err)
 	}
-	s.head = heads[0]
 	s.next = s.head + 1
 	if !from.Live {
 		if from.After > s.head {
@@ -50,12 +50,53 @@ func (s *Subscription) open(ctx context.Context, from domain.Cursor) error {
 		}
 		s.next, s.resuming = from.After+1, true
 	}
-	s.sink.Subscribed(s.head)
+	if !s.begins() {
+		return domain.Unavailable("the room", errHistoryChanged)
+	}
 	s.room.hear(s.head)
 	if !s.room.enter(s) {
 		s.hub.start(s.catchUp)
 	}
 	return nil
+}
+
+// readHead reads where the room stands. Nobody is to be sent away with a cursor of
+// events that were delivered, only because Redis has lost them.
+func (s *Subscription) readHead(ctx context.Context) error {
+	seen := s.room.ring.lastSeq()
+	for repaired := false; ; repaired = true {
+		heads, err := s.hub.cfg.Timeline.Heads(ctx, s.room.id)
+		if err != nil {
+			return err
+		}
+		s.head = heads[0]
+		if s.head >= seen || s.hub.cfg.Repair == nil {
+			return nil
+		}
+		if repaired {
+			return errWentBack
+		}
+		if err := s.room.restore(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+var (
+	errWentBack       = errors.New("the room has lost its newest events")
+	errHistoryChanged = errors.New("its history has changed")
+)
+
+// begins calls Subscribed, unless the subscription is over already.
+func (s *Subscription) begins() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
+		return false
+	}
+	s.opened = true
+	s.sink.Subscribed(s.head)
+	return true
 }
 
 // ask asks for the user's access.

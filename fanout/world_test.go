@@ -54,7 +54,9 @@ func (w *world) hubOn(bus message.Subscriber, cfg fanout.HubConfig) *fanout.Hub 
 	cfg.Subscriber, cfg.Access = bus, w.access
 	cfg.Timeline = fanout.NewTimeline(fakeStream{w.log}, fakeArchive{w.log})
 	cfg.Topic = func(id domain.RoomID) string { return "live:" + string(id) }
-	cfg.Encode = func(rec domain.Record) []byte { return fmt.Appendf(nil, "%d ", rec.Seq) }
+	if cfg.Encode == nil {
+		cfg.Encode = func(rec domain.Record) []byte { return fmt.Appendf(nil, "%d ", rec.Seq) }
+	}
 	return fanout.NewHub(cfg)
 }
 
@@ -141,6 +143,7 @@ type sink struct {
 	calls      int
 	caughtUp   uint64 // 0: not yet
 	reset      bool
+	mayReset   bool // after Subscribed, too
 	ended      error
 	fails      error
 	full       chan struct{} // when set, Flushed waits until it is closed
@@ -213,7 +216,7 @@ func (s *sink) CaughtUp(seq uint64) {
 func (s *sink) Reset(head uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	assert.False(s.t, s.subscribed)
+	assert.False(s.t, s.reset || s.ended != nil || s.subscribed && !s.mayReset)
 	s.reset, s.head = true, head
 }
 
@@ -330,6 +333,13 @@ func (l *fakeLog) trim(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.trimmed = min(l.trimmed+uint64(n), l.archived, uint64(len(l.records)-1))
+}
+
+// lose takes the newest n records away, as a Redis does that went back.
+func (l *fakeLog) lose(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records = slices.Clone(l.records[:len(l.records)-n])
 }
 
 func (l *fakeLog) failWith(err error) {

@@ -16,8 +16,9 @@ local known = redis.call('HMGET', meta, 'head', 'state', 'since', key)
 local head, state, since, seen = known[1], known[2], known[3], known[4]
 
 if not since then
-  -- A room that anybody ever saw an event of is not new: its floor is above 0.
-  if floor ~= '0' or redis.call('EXISTS', room) == 1 then return {'behind'} end
+  -- A room that anybody ever saw an event of is not new: its floor is above 0. Nor is
+  -- one that is frozen (salvage.lua).
+  if floor ~= '0' or redis.call('EXISTS', room, meta) > 0 then return {'behind'} end
   head, state, since = '0', '0', '1'
 end
 

@@ -28,7 +28,7 @@ func (p plan) nothingToDo(found remains) bool {
 
 // plan works out how the room goes on. The head is the highest seq that anybody
 // knows of; everything up to it comes from the archive, else from the stream, else
-// from the log; where nobody has it, a tombstone takes its seq, since a seq is
+// from what nodes have gathered, else from the log; where nobody has it, a tombstone takes its seq, since a seq is
 // never issued twice.
 func (p *repairer) plan(ctx context.Context, found remains, floor uint64) (plan, error) {
 	archived, err := p.archive.Head(ctx, found.room)
@@ -39,7 +39,12 @@ func (p *repairer) plan(ctx context.Context, found remains, floor uint64) (plan,
 	for _, e := range found.events {
 		recent[e.Seq] = e
 	}
-	head := max(found.head, found.last(), archived, floor)
+	for _, e := range found.salvaged {
+		if _, ok := recent[e.Seq]; !ok && e.Seq > archived {
+			recent[e.Seq] = e
+		}
+	}
+	head := max(found.head, found.last(), archived, floor, found.floor)
 	logged, archived, err := p.search(ctx, found.room, recent, archived, head)
 	if err != nil {
 		return plan{}, err

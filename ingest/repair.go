@@ -23,7 +23,7 @@ var restoreScript = redis.NewScript(restoreSource)
 
 const (
 	repairTimeout  = 15 * time.Second
-	repairAttempts = 5
+	repairAttempts = 8
 )
 
 // repairer puts back what Redis has forgotten of a room. Any number of nodes may
@@ -36,6 +36,8 @@ type repairer struct {
 	partitions int
 	hotWindow  uint64
 	lostAfter  time.Duration
+	recent     func(domain.RoomID) []domain.Record // nil: this node knows nothing else
+	grace      time.Duration
 	now        func() time.Time
 	logger     *slog.Logger
 	metrics    *serviceMetrics
@@ -50,14 +52,31 @@ type repairer struct {
 func (p *repairer) repair(ctx context.Context, room domain.RoomID, floor uint64) (*domain.Room, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), repairTimeout)
 	defer cancel()
+	gathered := p.recent == nil
 	for range repairAttempts {
+		known, err := p.knowledge(ctx, room, floor)
+		if err != nil {
+			return nil, err
+		}
 		found, err := p.survey(ctx, room)
 		if err != nil {
 			return nil, err
 		}
+		if !gathered {
+			back, err := p.wentBack(ctx, found, known)
+			if err != nil {
+				return nil, err
+			}
+			if back {
+				if gathered, err = p.gather(ctx, found, known); err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
 		plan, err := p.plan(ctx, found, floor)
 		if err != nil {
-			return nil, err
+			return nil, p.thaw(ctx, found, err)
 		}
 		done, err := p.carryOut(ctx, found, plan)
 		if err != nil {
@@ -96,6 +115,10 @@ type remains struct {
 	length      int64
 	lastID      string // the last that the stream has assigned, "" without a stream
 	events      []event
+	frozen      bool
+	salvaged    []event // what nodes gathered, in any order
+	fields      int     // of the salvage hash
+	floor       uint64  // the highest seq that a node is known to have seen
 }
 
 func (r remains) last() uint64 {
@@ -121,16 +144,21 @@ func streamID(seq uint64) string { return "0-" + strconv.FormatUint(seq, 10) }
 func (p *repairer) survey(ctx context.Context, room domain.RoomID) (remains, error) {
 	part := domain.PartitionOf(room, p.partitions)
 	pipe := p.redis.TxPipeline()
-	meta := pipe.HMGet(ctx, part.Meta(room), "head", "state", "since")
+	meta := pipe.HMGet(ctx, part.Meta(room), "head", "state", "since", "frozen")
 	info := pipe.XInfoStream(ctx, part.Room(room)) // an error where there is no stream
 	entries := pipe.XRange(ctx, part.Room(room), "-", "+")
+	salvaged := pipe.HGetAll(ctx, part.Salvage(room))
 	_, _ = pipe.Exec(ctx)
-	if err := errors.Join(meta.Err(), entries.Err()); err != nil {
+	if err := errors.Join(meta.Err(), entries.Err(), salvaged.Err()); err != nil {
 		return remains{}, domain.Unavailable("Redis", err)
 	}
 	found := remains{room: room}
-	for i, v := range meta.Val() {
-		found.meta[i], _ = v.(string)
+	for i := range found.meta {
+		found.meta[i], _ = meta.Val()[i].(string)
+	}
+	found.frozen = meta.Val()[3] != nil
+	if err := found.addSalvaged(salvaged.Val()); err != nil {
+		return remains{}, err
 	}
 	found.head, _ = strconv.ParseUint(found.meta[0], 10, 64)
 	found.state, _ = strconv.ParseUint(found.meta[1], 10, 64)
@@ -156,7 +184,7 @@ func (p *repairer) carryOut(ctx context.Context, found remains, plan plan) (bool
 		return true, nil
 	}
 	part := domain.PartitionOf(found.room, p.partitions)
-	args := []any{found.meta[0], found.meta[1], found.meta[2], found.length, found.lastID}
+	args := []any{found.meta[0], found.meta[1], found.meta[2], found.length, found.lastID, found.fields}
 	args = append(args, bit(plan.anew), plan.head, plan.room.StateSeq, plan.since)
 	args = append(args, len(plan.stream))
 	for _, e := range plan.stream {
@@ -171,7 +199,7 @@ func (p *repairer) carryOut(ctx context.Context, found remains, plan plan) (bool
 	for _, e := range plan.log {
 		args = append(args, uuidOf(e.Record), "", e.Payload)
 	}
-	keys := []string{part.Room(found.room), part.Meta(found.room), part.Log()}
+	keys := []string{part.Room(found.room), part.Meta(found.room), part.Log(), part.Salvage(found.room)}
 	done, err := restoreScript.Run(ctx, p.redis, keys, args...).Bool()
 	if err != nil {
 		return false, redisError(err)

@@ -44,6 +44,13 @@ type Config struct {
 	// LostAfter is how long a repair waits for events to turn up in the archive that
 	// Redis has issued and lost, before it writes them off. Default 2 s.
 	LostAfter time.Duration
+	// Recent, if set, returns what this node has delivered of a room lately and still
+	// holds: a sequence, maybe empty. When Redis went back, repairs gather it from all
+	// nodes. Nil: a repair goes by Redis and the archive only.
+	Recent func(room domain.RoomID) []domain.Record
+	// Grace is how long a repair waits for what other nodes hold. Default 3 s: a hub
+	// looks at the heads every 2 s.
+	Grace time.Duration
 	// CacheLimit bounds the cached rooms and their members, together. Default 200,000.
 	CacheLimit int
 
@@ -67,6 +74,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.LostAfter <= 0 {
 		c.LostAfter = 2 * time.Second
+	}
+	if c.Grace <= 0 {
+		c.Grace = 3 * time.Second
 	}
 	if c.CacheLimit < 1 {
 		c.CacheLimit = 200_000
@@ -113,7 +123,7 @@ func NewService(config Config) (*Service, error) {
 	}
 	s.repairs = &repairer{
 		redis: config.Redis, archive: config.Archive, views: config.Views, partitions: config.Partitions,
-		hotWindow: uint64(config.HotWindow), lostAfter: config.LostAfter, now: config.Now,
+		hotWindow: uint64(config.HotWindow), lostAfter: config.LostAfter, now: config.Now, recent: config.Recent, grace: config.Grace,
 		logger: config.Logger, metrics: s.metrics,
 	}
 	return s, nil
@@ -208,6 +218,25 @@ func (s *Service) View(ctx context.Context, room domain.RoomID, f func(*domain.R
 // CanRead asks domain.Room.CanRead on the state as of now.
 func (s *Service) CanRead(ctx context.Context, user domain.UserID, room domain.RoomID) error {
 	return s.View(ctx, room, func(r *domain.Room) error { return r.CanRead(user) })
+}
+
+// Repair puts back what Redis has forgotten of a room, of which somebody at this node
+// has seen the events up to seq. It may take as long as the grace for other nodes.
+func (s *Service) Repair(ctx context.Context, room domain.RoomID, seq uint64) error {
+	if !domain.ValidID(string(room)) {
+		return domain.ErrRoomNotFound()
+	}
+	r := s.rooms.get(room)
+	release, err := hold(ctx, r.reading)
+	if err != nil {
+		return err
+	}
+	defer release()
+	floor := max(seq, r.version().seq)
+	if head, err := s.headInRedis(ctx, room); err == nil && head >= floor {
+		return nil // somebody else was faster
+	}
+	return s.repairTo(ctx, r, floor)
 }
 
 func (s *Service) by(actor domain.User, key string) domain.Command {

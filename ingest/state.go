@@ -41,8 +41,26 @@ func (s *Service) freshen(ctx context.Context, r *cachedRoom) error {
 	return s.repair(ctx, r, r.version())
 }
 
+// headInRedis returns redis.Nil for a room that is to be repaired first.
+func (s *Service) headInRedis(ctx context.Context, room domain.RoomID) (uint64, error) {
+	return s.numberInRedis(ctx, room, "head")
+}
+
+// stateInRedis returns redis.Nil for a room that is to be repaired first.
 func (s *Service) stateInRedis(ctx context.Context, room domain.RoomID) (uint64, error) {
-	return s.config.Redis.HGet(ctx, s.partition(room).Meta(room), "state").Uint64()
+	return s.numberInRedis(ctx, room, "state")
+}
+
+func (s *Service) numberInRedis(ctx context.Context, room domain.RoomID, field string) (uint64, error) {
+	fields, err := s.config.Redis.HMGet(ctx, s.partition(room).Meta(room), field, "since").Result()
+	if err != nil {
+		return 0, err
+	}
+	number, _ := fields[0].(string)
+	if number == "" || fields[1] == nil {
+		return 0, redis.Nil
+	}
+	return strconv.ParseUint(number, 10, 64)
 }
 
 func (s *Service) partition(room domain.RoomID) domain.Partition {
@@ -137,7 +155,13 @@ func (s *Service) repair(ctx context.Context, r *cachedRoom, v version) error {
 	if r.version().repairs != v.repairs {
 		return nil
 	}
-	room, err := s.repairs.repair(ctx, r.id, r.version().seq)
+	return s.repairTo(ctx, r, r.version().seq)
+}
+
+// repairTo repairs the room, of which somebody has seen the events up to floor. The
+// caller holds r.reading.
+func (s *Service) repairTo(ctx context.Context, r *cachedRoom, floor uint64) error {
+	room, err := s.repairs.repair(ctx, r.id, floor)
 	if err != nil {
 		if domain.CodeOf(err) == domain.CodeNotFound {
 			s.rooms.drop(r)

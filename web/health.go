@@ -13,6 +13,13 @@ func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
+// ReadyStatus is what /readyz answers when it is. The warnings keep nobody from being
+// served, but an operator has to know them.
+type ReadyStatus struct {
+	Status   string         `json:"status"`
+	Warnings []ReadyProblem `json:"warnings,omitempty"`
+}
+
 // getReady says whether a proxy should send clients here, and if not, why.
 func (s *Server) getReady(w http.ResponseWriter, r *http.Request) {
 	problems := s.cfg.Ready(r.Context())
@@ -20,7 +27,7 @@ func (s *Server) getReady(w http.ResponseWriter, r *http.Request) {
 		problems = append([]ReadyProblem{{Component: "node", Reason: "it is stopping"}}, problems...)
 	}
 	if len(problems) == 0 {
-		answer(w, http.StatusOK, map[string]string{"status": "ready"})
+		answer(w, http.StatusOK, ReadyStatus{Status: "ready", Warnings: s.cfg.Warnings(r.Context())})
 		return
 	}
 	s.writeProblem(w, r, problem{

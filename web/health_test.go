@@ -31,6 +31,16 @@ func TestHealth_aliveWhateverIsMissing(t *testing.T) {
 	r.ask("GET", "/readyz", "").ok(http.StatusOK)
 }
 
+func TestReady_withWarnings(t *testing.T) {
+	r := newRig(t, func(c *web.Config) {
+		c.Warnings = func(context.Context) []web.ReadyProblem {
+			return []web.ReadyProblem{{Component: "redis", Reason: "it forgets"}}
+		}
+	})
+	a := r.ask("GET", "/readyz", "").ok(http.StatusOK)
+	require.Equal(t, []any{map[string]any{"component": "redis", "reason": "it forgets"}}, a.get("warnings"))
+}
+
 func TestReady_notWhileDraining(t *testing.T) {
 	r := newRig(t)
 	require.NoError(t, r.server.Drain(t.Context()))

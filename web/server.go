@@ -41,10 +41,12 @@ type Config struct {
 	Logger   *slog.Logger                             // nil: silent
 	Registry *prometheus.Registry                     // nil: one of its own
 	Ready    func(ctx context.Context) []ReadyProblem // nil: always ready
+	Warnings func(ctx context.Context) []ReadyProblem // nil: none
 	Now      func() time.Time                         // nil: time.Now
 }
 
-// ReadyProblem is a reason why the node cannot serve at the moment.
+// ReadyProblem is a reason why the node cannot serve at the moment, or, as a warning,
+// what is wrong although it does.
 type ReadyProblem struct {
 	Component string `json:"component"`
 	Reason    string `json:"reason"`
@@ -65,6 +67,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Ready == nil {
 		c.Ready = func(context.Context) []ReadyProblem { return nil }
+	}
+	if c.Warnings == nil {
+		c.Warnings = func(context.Context) []ReadyProblem { return nil }
 	}
 	if c.Now == nil {
 		c.Now = time.Now

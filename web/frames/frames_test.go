@@ -285,6 +285,29 @@ func TestDecodeServer_unknownType(t *testing.T) {
 	require.Error(t, err)
 }
 
+// Record is the inverse of Event, whatever the length of the frame's header.
+func TestRecord_isTheInverseOfEvent(t *testing.T) {
+	for _, n := range []int{0, 1, 200, 8 << 10, 70 << 10} {
+		want, err := domain.EncodeEvent(domain.Event{Room: room, Seq: 42, Kind: domain.MessagePosted, ID: epoch, At: at, Actor: ada, Body: strings.Repeat("}", n)})
+		require.NoError(t, err)
+		got, err := frames.Record(frames.Event(want))
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	rec, err := domain.EncodeEvent(domain.Event{Room: room, Seq: 42, Kind: domain.MessagePosted, ID: epoch, At: at, Actor: ada, Body: "x"})
+	require.NoError(f, err)
+	f.Add(frames.Event(rec))
+	f.Add([]byte{0x81, 126})
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		if rec, err := frames.Record(frame); err == nil {
+			require.NotZero(t, rec.Seq)
+		}
+	})
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, seed := range clientFrames() {
 		f.Add(frames.Marshal(seed))

@@ -1,7 +1,9 @@
 package frames
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -126,6 +128,25 @@ func Event(rec domain.Record) []byte {
 	b = append(b, event...)
 	b = append(b, tail...)
 	return append(b, '}')
+}
+
+// Record returns the record that Event made the frame of.
+func Record(frame []byte) (domain.Record, error) {
+	malformed := errors.New("read event frame: it is not one of Event's")
+	if len(frame) < 2 || frame[0] != opText {
+		return domain.Record{}, malformed
+	}
+	header := map[byte]int{126: 4, 127: 10}[frame[1]]
+	if header == 0 {
+		header = 2
+	}
+	rest, ok := bytes.CutPrefix(frame[min(header, len(frame)):], []byte(`{"type":"event","room":"`))
+	room, rest, ok2 := bytes.Cut(rest, []byte(`","seq":`))
+	digits, tail, ok3 := bytes.Cut(rest, []byte(`,"event":{`))
+	if tail, ok4 := bytes.CutSuffix(tail, []byte("}")); ok && ok2 && ok3 && ok4 {
+		return domain.SkimRecord(domain.RoomID(room), fmt.Appendf(nil, `{"room":"%s","seq":%s,%s`, room, digits, tail))
+	}
+	return domain.Record{}, malformed
 }
 
 // MarshalJSON writes what Event does.
