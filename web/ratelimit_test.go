@@ -35,7 +35,7 @@ func TestLimits_perAddress(t *testing.T) {
 		return func() reply { return r.ask("POST", "/api/v1/sessions/guest", `{"name":"ada"}`, from(addr)) }
 	}
 	n, a := exhaust(t, guest("198.51.100.7:1"))
-	require.Equal(t, 60, n)
+	require.Equal(t, 300, n)
 	a.problem(http.StatusTooManyRequests, domain.CodeRateLimited)
 	require.NotEmpty(t, a.header.Get("Retry-After"))
 	require.GreaterOrEqual(t, a.get("retry_after_ms").(float64), 2000.0)
