@@ -29,8 +29,9 @@ type poisonListCmd struct{}
 // Run lists the dead letters of all partitions.
 func (poisonListCmd) Run(ctx context.Context, cfg Config, stdout io.Writer) error {
 	return withDeadLetters(ctx, cfg, func(client *redis.Client, partitions int) error {
+		// An error of writing comes again from Flush.
 		table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "PARTITION\tID\tREASON\tSET ASIDE\tENTRY\tCONTENT")
+		_, _ = fmt.Fprintln(table, "PARTITION\tID\tREASON\tSET ASIDE\tENTRY\tCONTENT")
 		for i := range partitions {
 			if err := listPartition(ctx, client, domain.Partition(i), table); err != nil {
 				return err
@@ -48,7 +49,7 @@ func listPartition(ctx context.Context, client *redis.Client, p domain.Partition
 			return err
 		}
 		for _, l := range letters {
-			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\n", p, l.ID, word(l.Reason), setAside(l.ID), word(l.Entry), excerpt(l))
+			_, _ = fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\n", p, l.ID, word(l.Reason), setAside(l.ID), word(l.Entry), excerpt(l))
 			after = l.ID
 		}
 		if len(letters) < page {
@@ -129,7 +130,9 @@ func (a letterArgs) each(ctx context.Context, cfg Config, stdout io.Writer, done
 				errs = append(errs, err)
 				continue
 			}
-			fmt.Fprintf(stdout, "%s %d %s\n", done, a.Partition, id)
+			if _, err := fmt.Fprintf(stdout, "%s %d %s\n", done, a.Partition, id); err != nil {
+				return err
+			}
 		}
 		return errors.Join(errs...)
 	})
@@ -146,7 +149,7 @@ func withDeadLetters(ctx context.Context, cfg Config, f func(client *redis.Clien
 		return err
 	}
 	clients := newRedisClients(options, 3*time.Second, cfg.Partitions)
-	defer clients.Close()
+	defer func() { _ = clients.Close() }() // nothing of it is left to do
 	partitions, err := clients.write.Get(ctx, partitionsKey).Int()
 	if errors.Is(err, redis.Nil) {
 		return errors.New("poison: no Confab has used this Redis yet")
