@@ -29,6 +29,7 @@ type poisonListCmd struct{}
 // Run lists the dead letters of all partitions.
 func (poisonListCmd) Run(ctx context.Context, cfg Config, stdout io.Writer) error {
 	return withDeadLetters(ctx, cfg, func(client *redis.Client, partitions int) error {
+		// An error of writing comes again from Flush.
 		table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 		_, _ = fmt.Fprintln(table, "PARTITION\tID\tREASON\tSET ASIDE\tENTRY\tCONTENT")
 		for i := range partitions {
@@ -129,7 +130,9 @@ func (a letterArgs) each(ctx context.Context, cfg Config, stdout io.Writer, done
 				errs = append(errs, err)
 				continue
 			}
-			_, _ = fmt.Fprintf(stdout, "%s %d %s\n", done, a.Partition, id)
+			if _, err := fmt.Fprintf(stdout, "%s %d %s\n", done, a.Partition, id); err != nil {
+				return err
+			}
 		}
 		return errors.Join(errs...)
 	})
@@ -146,7 +149,7 @@ func withDeadLetters(ctx context.Context, cfg Config, f func(client *redis.Clien
 		return err
 	}
 	clients := newRedisClients(options, 3*time.Second, cfg.Partitions)
-	defer func() { _ = clients.Close() }()
+	defer func() { _ = clients.Close() }() // nothing of it is left to do
 	partitions, err := clients.write.Get(ctx, partitionsKey).Int()
 	if errors.Is(err, redis.Nil) {
 		return errors.New("poison: no Confab has used this Redis yet")

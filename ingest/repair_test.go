@@ -268,6 +268,9 @@ func TestRepair_oldPlansDoNothing(t *testing.T) {
 			"meta only": func(s *system, _ *Service, id domain.RoomID) {
 				require.NoError(s.t, client.HSet(s.ctx(), partition.Meta(id), "since", 1).Err())
 			},
+			"told more by a node": func(s *system, _ *Service, id domain.RoomID) {
+				require.NoError(s.t, client.HSet(s.ctx(), partition.Salvage(id), "floor:3", "").Err())
+			},
 			"stream only": func(s *system, _ *Service, id domain.RoomID) {
 				require.NoError(s.t, client.XAdd(s.ctx(), &redis.XAddArgs{Stream: partition.Room(id), ID: "0-1", Values: []string{"payload", "x"}}).Err())
 			},
