@@ -11,6 +11,11 @@ TIMEOUT  ?= 15m
 PACKAGES  = $(shell go list ./... | grep -vx confab) ./.ci/testsummary
 FUZZTIME ?= 20s
 
+# 0 draws a seed and prints it.
+SEED          ?= 0
+FOR           ?= 3m
+CHAOS_TIMEOUT ?= 15m
+
 .PHONY: help
 help: ## List the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -29,6 +34,10 @@ test: setup ## Run all tests with the race detector
 	   go test -race -json -timeout $(TIMEOUT) $(PACKAGES) 2>&1 || failed=1; \
 	   go test -race -json -timeout $(TIMEOUT) . 2>&1 || failed=1; \
 	   exit $$failed; } | go run ./.ci/testsummary
+
+.PHONY: chaos
+chaos: setup ## Break everything for FOR (3m) under load and count; SEED repeats a run
+	go test -race -count 1 -v -run '^TestChaos$$' -timeout $(CHAOS_TIMEOUT) . -args -chaos.seed=$(SEED) -chaos.for=$(FOR)
 
 .PHONY: fuzz
 fuzz: ## Fuzz every decoder for FUZZTIME (20s)

@@ -122,6 +122,20 @@ func (n *Nginx) Restart() {
 	}
 }
 
+// Pause stops nginx and its workers with SIGSTOP: they keep their connections and
+// answer nothing.
+func (n *Nginx) Pause() { n.signal(syscall.SIGSTOP) }
+
+// Resume lets a paused nginx go on.
+func (n *Nginx) Resume() { n.signal(syscall.SIGCONT) }
+
+func (n *Nginx) signal(s syscall.Signal) {
+	n.tb.Helper()
+	if err := syscall.Kill(-n.master.Process.Pid, s); err != nil {
+		n.tb.Errorf("signal %v to nginx: %v", s, err)
+	}
+}
+
 // Reload makes nginx read its configuration again, as after an operator's change, and
 // returns when new workers run. The old ones go on with the connections they have.
 func (n *Nginx) Reload() {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -122,6 +123,23 @@ func (p *Process) Restart() {
 	p.Kill()
 	if err := p.start(); err != nil {
 		p.tb.Fatalf("restart ferretdb: %v", err)
+	}
+}
+
+// Pause stops the server with SIGSTOP: it keeps its connections and answers nothing.
+func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
+
+// Resume lets a paused server go on.
+func (p *Process) Resume() { p.signal(syscall.SIGCONT) }
+
+func (p *Process) signal(s os.Signal) {
+	p.tb.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil {
+		p.tb.Errorf("signal %v: ferretdb does not run", s)
+	} else if err := p.cmd.Process.Signal(s); err != nil {
+		p.tb.Errorf("signal %v: %v", s, err)
 	}
 }
 

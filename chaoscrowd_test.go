@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"confab/domain"
+	"confab/web/client"
+)
+
+// chaosCrowd is a crowd that sends until it is told to stop, gives up on some messages,
+// and keeps record of all.
+type chaosCrowd struct {
+	*crowd
+	pace  time.Duration // between a client's messages, give or take a half
+	stop  chan struct{} // closed when there is no more to send
+	sends []*sender     // one of each chatter
+
+	heads   map[domain.RoomID]uint64 // where following ends
+	headSet chan struct{}            // closed when heads is set
+
+	mu   sync.Mutex
+	acks []time.Time
+}
+
+// sender is the sending half of a chatter.
+type sender struct {
+	*chatter
+	random   *rand.Rand
+	attempts []*attempt
+	broken   []error // promises that it saw broken as a follower
+}
+
+// attempt is a message and what became of it, as far as its sender knows.
+type attempt struct {
+	key, body string
+	began     time.Time // of its first sending
+	ended     time.Time // of its first ack
+	seq       uint64    // of its first ack; 0: none came
+	other     uint64    // a later ack that differed
+	refused   error     // the server said that it is not posted
+}
+
+// gatherChaos makes a crowd that sends about messages messages within the time.
+func gatherChaos(t *testing.T, server string, messages int, within time.Duration, seed uint64) *chaosCrowd {
+	l := load{servers: []string{server}, rooms: 3, clients: 12}
+	c := &chaosCrowd{
+		crowd: l.gather(t),
+		pace:  max(250*time.Millisecond, within*time.Duration(l.clients)/time.Duration(messages)),
+		stop:  make(chan struct{}), headSet: make(chan struct{}),
+	}
+	for i, chat := range c.chats {
+		c.sends = append(c.sends, &sender{chatter: chat, random: rand.New(rand.NewPCG(seed, uint64(i)))})
+	}
+	return c
+}
+
+// start lets everybody send and follow. Sending ends when stop is closed and all is
+// answered, following when headSet is closed and all is seen.
+func (c *chaosCrowd) start(ctx context.Context) (sending, following *errgroup.Group) {
+	sending, following = &errgroup.Group{}, &errgroup.Group{}
+	for i, s := range c.sends {
+		random := rand.New(rand.NewPCG(s.random.Uint64(), 0))
+		following.Go(func() error { return c.follow(ctx, s, random) })
+		sending.Go(func() error { return c.send(ctx, i) })
+	}
+	return sending, following
+}
+
+func (c *chaosCrowd) send(ctx context.Context, i int) error {
+	s := c.sends[i]
+	for n := 0; ; n++ {
+		select {
+		case <-c.stop:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(c.pace/2 + time.Duration(s.random.Int64N(int64(c.pace)))):
+		}
+		a := &attempt{key: client.NewKey(), body: fmt.Sprintf("message %d of client %d", n, i), began: time.Now()}
+		s.attempts = append(s.attempts, a)
+		if err := c.post(ctx, s, a); err != nil {
+			return fmt.Errorf("client %d: %s: %w", i, a.body, err)
+		}
+	}
+}
+
+// post sends a message until it is acked. With one message in five it loses patience
+// soon: then it gives up or sends again. With one in twenty it sends again anyway.
+func (c *chaosCrowd) post(ctx context.Context, s *sender, a *attempt) error {
+	dice := s.random.IntN(20)
+	if dice < 4 {
+		short, cancel := context.WithTimeout(ctx, time.Duration(s.random.Int64N(int64(100*time.Millisecond))))
+		err := c.once(short, s, a, s.overWebSocket)
+		cancel()
+		if err != nil || a.seq != 0 || dice < 2 {
+			return err
+		}
+	}
+	send := s.overWebSocket
+	if s.random.IntN(8) == 0 {
+		send = c.overREST
+	}
+	if err := c.once(ctx, s, a, send); err != nil || dice < 19 {
+		return err
+	}
+	return c.once(ctx, s, a, s.overWebSocket)
+}
+
+// once sends a message and records the answer. No answer in time is none.
+func (c *chaosCrowd) once(ctx context.Context, s *sender, a *attempt, send func(context.Context, *chatter, string, string) (uint64, error)) error {
+	seq, err := send(ctx, s.chatter, a.key, a.body)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil
+	case err != nil:
+		a.refused = err
+		return err
+	case a.seq == 0:
+		a.seq, a.ended = seq, time.Now()
+		s.sent[a.key] = seq
+	case a.seq != seq:
+		a.other = seq
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.acks = append(c.acks, time.Now())
+	return nil
+}
+
+// ackedAfter returns the first ack after a moment.
+func (c *chaosCrowd) ackedAfter(moment time.Time) (time.Time, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, at := range c.acks {
+		if at.After(moment) {
+			return at, nil
+		}
+	}
+	return time.Time{}, errors.New("nothing was acked since")
+}
+
+// follow takes events until it has the room's head, and now and then subscribes again
+// from where it is.
+func (c *chaosCrowd) follow(ctx context.Context, s *sender, random *rand.Rand) error {
+	sub := s.client.Subscribe(s.room, domain.Cursor{})
+	for {
+		turn, cancel := context.WithTimeout(ctx, time.Second)
+		err := take(turn, s.chatter, sub)
+		cancel()
+		select {
+		case <-c.headSet:
+			if uint64(len(s.seen)) >= c.heads[s.room] {
+				return nil
+			}
+		default:
+		}
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s saw %d events of room %s: %w", s.session.User.Name, len(s.seen), s.room, ctx.Err())
+		case errors.Is(err, context.DeadlineExceeded) && random.IntN(10) > 0:
+			continue
+		case !errors.Is(err, context.DeadlineExceeded):
+			s.broken = append(s.broken, err)
+			if err := s.client.Err(); err != nil {
+				return fmt.Errorf("%s: %w", s.session.User.Name, err)
+			}
+		}
+		sub = s.client.Subscribe(s.room, domain.Cursor{After: uint64(len(s.seen))})
+	}
+}
+
+func take(ctx context.Context, chat *chatter, sub *client.Subscription) error {
+	for {
+		e, err := sub.Next(ctx)
+		if err != nil {
+			return err
+		}
+		chat.seen = append(chat.seen, e)
+	}
+}

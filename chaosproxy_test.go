@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// chaosProxy carries TCP connections to a target and, on demand, spoils them. One
+// stands between any two processes of the chaos run.
+type chaosProxy struct {
+	name   string // "node1–redis"
+	addr   string // host:port
+	target string
+
+	mu      sync.Mutex
+	random  *rand.Rand // of the jitter
+	weather weather
+	changed chan struct{} // closed and replaced with the weather
+	conns   map[net.Conn]struct{}
+}
+
+// weather is what happens to connections. The zero value carries them.
+type weather struct {
+	refuse      bool          // connections are reset, new ones at once
+	holdAsks    bool          // what the dialling side sends stays in the proxy
+	holdAnswers bool          // what the target sends stays in the proxy
+	delay       time.Duration // of each chunk, give or take a half
+}
+
+// startChaosProxy carries connections from a free port of 127.0.0.1 to target until
+// the test ends.
+func startChaosProxy(t testing.TB, name, target string, random *rand.Rand) *chaosProxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &chaosProxy{
+		name: name, addr: l.Addr().String(), target: target,
+		random: random, changed: make(chan struct{}), conns: map[net.Conn]struct{}{},
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var carrying sync.WaitGroup
+	carrying.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			carrying.Go(func() { p.carry(ctx, conn) })
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		stop()
+		p.cut()
+		carrying.Wait()
+	})
+	return p
+}
+
+// set changes the weather for the connections that are and those that come.
+func (p *chaosProxy) set(w weather) {
+	p.mu.Lock()
+	p.weather = w
+	close(p.changed)
+	p.changed = make(chan struct{})
+	p.mu.Unlock()
+	if w.refuse {
+		p.cut()
+	}
+}
+
+// cut resets all connections. What was held in them is lost.
+func (p *chaosProxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.conns {
+		reset(conn)
+	}
+}
+
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // a closed one is closed anyway
+	}
+	conn.Close()
+}
+
+func (p *chaosProxy) carry(ctx context.Context, from net.Conn) {
+	defer p.forget(from)
+	if !p.keep(ctx, from) {
+		return
+	}
+	to, err := net.Dial("tcp", p.target)
+	if err != nil {
+		return
+	}
+	defer p.forget(to)
+	if !p.keep(ctx, to) {
+		return
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var both sync.WaitGroup
+	defer both.Wait()
+	defer stop()
+	both.Go(func() {
+		p.pump(ctx, to, from, func(w weather) bool { return w.holdAsks })
+		reset(to) // so that the other direction ends, too
+		stop()
+	})
+	p.pump(ctx, from, to, func(w weather) bool { return w.holdAnswers })
+	reset(from)
+}
+
+// keep remembers a connection for cut, unless connections are refused now.
+func (p *chaosProxy) keep(ctx context.Context, conn net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns[conn] = struct{}{}
+	return !p.weather.refuse && ctx.Err() == nil
+}
+
+func (p *chaosProxy) forget(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, conn)
+	reset(conn)
+}
+
+// pump copies until either side ends. An orderly end is passed on.
+func (p *chaosProxy) pump(ctx context.Context, to, from net.Conn, held func(weather) bool) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if p.pass(ctx, held) != nil {
+			return
+		}
+		if _, failed := to.Write(buf[:n]); failed != nil {
+			return
+		}
+		if errors.Is(err, io.EOF) {
+			to.Close() // the deferred reset finds it closed
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// pass returns when the weather lets a chunk through.
+func (p *chaosProxy) pass(ctx context.Context, held func(weather) bool) error {
+	for {
+		p.mu.Lock()
+		w, changed := p.weather, p.changed
+		var late <-chan time.Time
+		if w.delay > 0 {
+			late = time.After(w.delay/2 + time.Duration(p.random.Int64N(int64(w.delay))))
+		}
+		p.mu.Unlock()
+		switch {
+		case held(w):
+			late = nil
+		case late == nil:
+			return nil
+		}
+		select {
+		case <-late:
+			return nil
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
