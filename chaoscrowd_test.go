@@ -108,8 +108,14 @@ func (c *chaosCrowd) post(ctx context.Context, s *sender, a *attempt) error {
 	if s.random.IntN(8) == 0 {
 		send = c.overREST
 	}
-	if err := c.once(ctx, s, a, send); err != nil || dice < 19 {
+	if err := c.once(ctx, s, a, send); err != nil {
 		return err
+	}
+	if a.seq == 0 {
+		return ctx.Err()
+	}
+	if dice < 19 {
+		return nil
 	}
 	return c.once(ctx, s, a, s.overWebSocket)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -178,5 +179,70 @@ func (p *chaosProxy) pass(ctx context.Context, held func(weather) bool) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+func TestChaosProxy_spoilsAndHeals(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() { // echoes until the proxy is gone
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(conn, conn) }()
+		}
+	}()
+	p := startChaosProxy(t, "test–echo", l.Addr().String(), rand.New(rand.NewPCG(1, 0)))
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", p.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	echo := func(conn net.Conn, patience time.Duration) error {
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		if _, err := conn.Write([]byte("x")); err != nil {
+			return err
+		}
+		_, err := io.ReadFull(conn, make([]byte, 1))
+		return err
+	}
+	const soon, enough = 50 * time.Millisecond, 5 * time.Second
+	conn := dial()
+	if err := echo(conn, enough); err != nil {
+		t.Fatalf("fair weather: %v", err)
+	}
+	for name, held := range map[string]weather{"asks": {holdAsks: true}, "answers": {holdAnswers: true}} {
+		p.set(held)
+		if err := echo(conn, soon); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s held: got %v", name, err)
+		}
+		p.set(weather{})
+		_ = conn.SetDeadline(time.Now().Add(enough))
+		if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+			t.Errorf("%s held must come late: %v", name, err)
+		}
+	}
+	p.set(weather{delay: 100 * time.Millisecond})
+	start := time.Now()
+	if err := echo(conn, enough); err != nil || time.Since(start) < 2*50*time.Millisecond {
+		t.Errorf("delay: %v after %v", err, time.Since(start))
+	}
+	p.set(weather{refuse: true})
+	for _, conn := range []net.Conn{conn, dial()} {
+		if err := echo(conn, enough); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("refused: got %v", err)
+		}
+	}
+	p.set(weather{})
+	if err := echo(dial(), enough); err != nil {
+		t.Errorf("healed: %v", err)
 	}
 }
