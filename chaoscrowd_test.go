@@ -93,30 +93,41 @@ func (c *chaosCrowd) send(ctx context.Context, i int) error {
 }
 
 // post sends a message until it is acked. With one message in five it loses patience
-// soon: then it gives up or sends again. With one in twenty it sends again anyway.
+// soon: then it gives up or sends again. With every second one it turns to REST when
+// the WebSocket takes long, and one in twenty it sends again anyway.
 func (c *chaosCrowd) post(ctx context.Context, s *sender, a *attempt) error {
 	dice := s.random.IntN(20)
 	if dice < 4 {
-		short, cancel := context.WithTimeout(ctx, time.Duration(s.random.Int64N(int64(100*time.Millisecond))))
-		err := c.once(short, s, a, s.overWebSocket)
-		cancel()
+		err := c.within(ctx, time.Duration(s.random.Int64N(int64(100*time.Millisecond))), s, a)
 		if err != nil || a.seq != 0 || dice < 2 {
 			return err
 		}
 	}
 	send := s.overWebSocket
-	if s.random.IntN(8) == 0 {
+	if dice%2 == 0 {
 		send = c.overREST
-	}
-	if err := c.once(ctx, s, a, send); err != nil {
-		return err
+		if err := c.within(ctx, 5*time.Second, s, a); err != nil {
+			return err
+		}
 	}
 	if a.seq == 0 {
+		if err := c.once(ctx, s, a, send); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.seq == 0:
 		return ctx.Err()
+	case dice == 19:
+		return c.once(ctx, s, a, c.overREST)
 	}
-	if dice < 19 {
-		return nil
-	}
+	return nil
+}
+
+// within sends a message over the WebSocket and takes no answer in time for none.
+func (c *chaosCrowd) within(ctx context.Context, patience time.Duration, s *sender, a *attempt) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	return c.once(ctx, s, a, s.overWebSocket)
 }
 
@@ -142,15 +153,15 @@ func (c *chaosCrowd) once(ctx context.Context, s *sender, a *attempt, send func(
 }
 
 // ackedAfter returns the first ack after a moment.
-func (c *chaosCrowd) ackedAfter(moment time.Time) (time.Time, error) {
+func (c *chaosCrowd) ackedAfter(moment time.Time) (first time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, at := range c.acks {
 		if at.After(moment) {
-			return at, nil
+			return at, true
 		}
 	}
-	return time.Time{}, errors.New("nothing was acked since")
+	return time.Time{}, false
 }
 
 // follow takes events until it has the room's head, and now and then subscribes again
