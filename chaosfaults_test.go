@@ -103,6 +103,15 @@ func pubSubLoss(t *testing.T, url string) fault {
 	}}
 }
 
+// deafness makes half of the live messages to a node vanish while its connection stands.
+func deafness(links []*chaosProxy) fault {
+	return fault{"lost Pub/Sub messages", "node–redis", func(random *rand.Rand) (string, time.Duration, func()) {
+		p := links[random.IntN(len(links))]
+		p.set(weather{losePushes: true})
+		return p.name, lasting(random, 5*time.Second), func() { p.set(weather{}) }
+	}}
+}
+
 // drained stops a node with SIGTERM, which it answers by sending its clients away, and
 // starts it again.
 func drained(t *testing.T, nodes []*process) fault {

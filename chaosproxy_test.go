@@ -7,6 +7,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"regexp"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -32,6 +35,7 @@ type weather struct {
 	holdAsks    bool          // what the dialling side sends stays in the proxy
 	holdAnswers bool          // what the target sends stays in the proxy
 	delay       time.Duration // of each chunk, give or take a half
+	losePushes  bool          // every second message of a Redis subscription vanishes
 }
 
 // startChaosProxy carries connections from a free port of 127.0.0.1 to target until
@@ -140,10 +144,15 @@ func (p *chaosProxy) pump(ctx context.Context, to, from net.Conn, held func(weat
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
-		if p.pass(ctx, held) != nil {
+		w, interrupted := p.pass(ctx, held)
+		if interrupted != nil {
 			return
 		}
-		if _, failed := to.Write(buf[:n]); failed != nil {
+		chunk := buf[:n]
+		if w.losePushes {
+			chunk = p.thin(chunk)
+		}
+		if _, failed := to.Write(chunk); failed != nil {
 			return
 		}
 		if errors.Is(err, io.EOF) {
@@ -157,7 +166,7 @@ func (p *chaosProxy) pump(ctx context.Context, to, from net.Conn, held func(weat
 }
 
 // pass returns when the weather lets a chunk through.
-func (p *chaosProxy) pass(ctx context.Context, held func(weather) bool) error {
+func (p *chaosProxy) pass(ctx context.Context, held func(weather) bool) (weather, error) {
 	for {
 		p.mu.Lock()
 		w, changed := p.weather, p.changed
@@ -170,17 +179,43 @@ func (p *chaosProxy) pass(ctx context.Context, held func(weather) bool) error {
 		case held(w):
 			late = nil
 		case late == nil:
-			return nil
+			return w, nil
 		}
 		select {
 		case <-late:
-			return nil
+			return w, nil
 		case <-changed:
 		case <-ctx.Done():
-			return ctx.Err()
+			return w, ctx.Err()
 		}
 	}
 }
+
+// thin takes about half of the messages of a subscription out of what Redis sent, if
+// it is nothing else.
+func (p *chaosProxy) thin(chunk []byte) (thinned []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(chunk) > 0 {
+		message := push.Find(chunk)
+		size := 0
+		if message != nil {
+			size, _ = strconv.Atoi(string(push.FindSubmatch(chunk)[1])) // digits
+		}
+		end := len(message) + size + len("\r\n")
+		if message == nil || end > len(chunk) {
+			return append(thinned, chunk...)
+		}
+		if p.random.IntN(2) == 0 {
+			thinned = append(thinned, chunk[:end]...)
+		}
+		chunk = chunk[end:]
+	}
+	return thinned
+}
+
+// push is the beginning of a message of a subscription, up to its payload (RESP 2).
+var push = regexp.MustCompile(`^\*3\r\n\$7\r\nmessage\r\n\$\d+\r\n[^\r]*\r\n\$(\d+)\r\n`)
 
 func TestChaosProxy_spoilsAndHeals(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -234,6 +269,16 @@ func TestChaosProxy_spoilsAndHeals(t *testing.T) {
 	start := time.Now()
 	if err := echo(conn, enough); err != nil || time.Since(start) < 2*50*time.Millisecond {
 		t.Errorf("delay: %v after %v", err, time.Since(start))
+	}
+	p.set(weather{losePushes: true})
+	pushed := "*3\r\n$7\r\nmessage\r\n$4\r\nroom\r\n$3\r\nhi!\r\n"
+	if err := echo(conn, enough); err != nil {
+		t.Errorf("what is no push must pass: %v", err)
+	}
+	rest := p.thin([]byte(strings.Repeat(pushed, 100) + "+PONG\r\n"))
+	left, ponged := strings.CutSuffix(string(rest), "+PONG\r\n")
+	if n := strings.Count(left, pushed); !ponged || n < 20 || n > 80 || len(left) != n*len(pushed) {
+		t.Errorf("100 pushes and a pong became %q", rest)
 	}
 	p.set(weather{refuse: true})
 	for _, conn := range []net.Conn{conn, dial()} {

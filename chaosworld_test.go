@@ -75,7 +75,7 @@ func chaosCluster(t *testing.T, random *rand.Rand) chaosWorld {
 	for _, kind := range []string{"node–redis", "projector–redis", "node–mongo", "projector–mongo", "nginx–node", "client–nginx"} {
 		faults = append(faults, faultsBetween(kind, links[kind]...)...)
 	}
-	faults = append(faults, pubSubLoss(t, redis.URL), drained(t, nodes))
+	faults = append(faults, pubSubLoss(t, redis.URL), deafness(links["node–redis"]), drained(t, nodes))
 	return chaosWorld{server: server, faults: faults, openStore: func(t *testing.T) domain.Store {
 		store, err := mongodb.Open(t.Context(), mongo.URI)
 		if err != nil {
