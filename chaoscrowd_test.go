@@ -186,8 +186,8 @@ func (c *chaosCrowd) follow(ctx context.Context, s *sender, random *rand.Rand) e
 			continue
 		case !errors.Is(err, context.DeadlineExceeded):
 			s.broken = append(s.broken, err)
-			if err := s.client.Err(); err != nil {
-				return fmt.Errorf("%s: %w", s.session.User.Name, err)
+			if s.client.Err() != nil || len(s.broken) == 10 {
+				return fmt.Errorf("%s gives up: %w", s.session.User.Name, err)
 			}
 		}
 		sub = s.client.Subscribe(s.room, domain.Cursor{After: uint64(len(s.seen))})
