@@ -93,8 +93,9 @@ func (c *chaosCrowd) send(ctx context.Context, i int) error {
 }
 
 // post sends a message until it is acked. With one message in five it loses patience
-// soon: then it gives up or sends again. With every second one it turns to REST when
-// the WebSocket takes long, and one in twenty it sends again anyway.
+// soon: then it gives up or sends again. With most it turns to REST when the WebSocket
+// takes long, since that may wait half a minute before it connects again. One in twenty
+// it sends again anyway.
 func (c *chaosCrowd) post(ctx context.Context, s *sender, a *attempt) error {
 	dice := s.random.IntN(20)
 	if dice < 4 {
@@ -104,9 +105,9 @@ func (c *chaosCrowd) post(ctx context.Context, s *sender, a *attempt) error {
 		}
 	}
 	send := s.overWebSocket
-	if dice%2 == 0 {
+	if dice > 5 {
 		send = c.overREST
-		if err := c.within(ctx, 5*time.Second, s, a); err != nil {
+		if err := c.within(ctx, 2*time.Second, s, a); err != nil {
 			return err
 		}
 	}
@@ -186,8 +187,8 @@ func (c *chaosCrowd) follow(ctx context.Context, s *sender, random *rand.Rand) e
 			continue
 		case !errors.Is(err, context.DeadlineExceeded):
 			s.broken = append(s.broken, err)
-			if err := s.client.Err(); err != nil {
-				return fmt.Errorf("%s: %w", s.session.User.Name, err)
+			if s.client.Err() != nil || len(s.broken) == 10 {
+				return fmt.Errorf("%s gives up: %w", s.session.User.Name, err)
 			}
 		}
 		sub = s.client.Subscribe(s.room, domain.Cursor{After: uint64(len(s.seen))})
