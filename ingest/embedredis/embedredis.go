@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -23,6 +24,9 @@ type Server struct {
 
 	stop    context.CancelFunc
 	stopped chan struct{}
+
+	mu     sync.Mutex // a connection must not come while the server ends
+	closed bool
 }
 
 // Start returns an empty server.
@@ -78,8 +82,13 @@ func (s *Server) Options() *redis.Options {
 // Client returns a new client with Options. The caller closes it.
 func (s *Server) Client() *redis.Client { return redis.NewClient(s.Options()) }
 
-// Dial returns a new connection to the server, in memory.
+// Dial returns a new connection to the server, in memory; after Close, net.ErrClosed.
 func (s *Server) Dial() (net.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, net.ErrClosed
+	}
 	ours, theirs := connPair()
 	s.srv.ServeConn(theirs)
 	return ours, nil
@@ -92,6 +101,9 @@ func (s *Server) FlushAll() { s.mini.FlushAll() }
 func (s *Server) Close() error {
 	s.stop()
 	<-s.stopped
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.mini.Close()
 	return nil
 }

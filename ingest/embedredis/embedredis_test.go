@@ -2,7 +2,9 @@ package embedredis
 
 import (
 	"context"
+	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,4 +75,26 @@ func TestServer_timeoutsPass(t *testing.T) {
 func TestServer_hasNoAddress(t *testing.T) {
 	s, _ := start(t)
 	require.Nil(t, s.srv.Addr())
+}
+
+// go-redis dials in the background, also while everything is being closed.
+func TestServer_isDialedWhileItCloses(t *testing.T) {
+	s, err := Start()
+	require.NoError(t, err)
+	var dialing sync.WaitGroup
+	for range 8 {
+		dialing.Go(func() {
+			for {
+				c, err := s.Dial()
+				if err != nil {
+					return
+				}
+				_ = c.Close()
+			}
+		})
+	}
+	require.NoError(t, s.Close())
+	dialing.Wait()
+	_, err = s.Dial()
+	require.ErrorIs(t, err, net.ErrClosed)
 }
