@@ -23,7 +23,7 @@ const (
 	minRetry     = 250 * time.Millisecond
 	backoffBase  = 500 * time.Millisecond
 	backoffMost  = 30 * time.Second
-	settledAfter = 30 * time.Second // a connection that held so long begins anew with waiting
+	settledAfter = 5 * time.Second // a connection that held so long begins anew with waiting
 )
 
 // ErrClosed is what everything fails with after Close.
