@@ -65,61 +65,13 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := ingest.Config{
-		Publisher:  publisher,
-		Redis:      b.redis.write,
-		Stream:     b.stream,
-		Archive:    b.store,
-		Views:      b.store,
-		Partitions: b.partitions,
-		Projected:  polled{b.store},
-		HotWindow:  b.cfg.HotWindow,
-		Limits:     b.cfg.Limits == "on",
-		Logger:     b.log,
-		Registerer: b.registry,
-	}
-	var hub *fanout.Hub
-	if b.gate != nil {
-		cfg.Durable, cfg.Projected = b.gate, nil
-	} else {
-		cfg.Recent = func(room domain.RoomID) []domain.Record { return hub.Recent(room) }
-	}
-	commands, err := ingest.NewService(cfg)
+	var hub *fanout.Hub // made last: it asks the commands, who ask it in a repair only
+	commands, err := ingest.NewService(b.ingestConfig(publisher, func(room domain.RoomID) []domain.Record { return hub.Recent(room) }))
 	if err != nil {
 		return nil, err
 	}
-	hubConfig := fanout.HubConfig{
-		Subscriber: b.bus,
-		Timeline:   timeline,
-		Access:     commands,
-		Topic:      func(room domain.RoomID) string { return domain.PartitionOf(room, b.partitions).Live(room) },
-		Encode:     frames.Event,
-		Decode:     frames.Record,
-		Logger:     b.log,
-		Registerer: b.registry,
-	}
-	if b.gate == nil { // else what was shown is in the archive
-		hubConfig.Repair = commands.Repair
-	}
-	hub = fanout.NewHub(hubConfig)
-	server, err := web.New(web.Config{
-		Commands:       commands,
-		Timeline:       timeline,
-		Views:          b.store,
-		Accounts:       b.store,
-		Hub:            hub,
-		Control:        b.bus,
-		Origins:        b.cfg.Origins,
-		TrustedProxies: b.trustedProxies(),
-		Guests:         b.cfg.guests(),
-		Limits:         b.cfg.Limits == "on",
-		Node:           b.cfg.Node,
-		PingInterval:   b.cfg.Ping,
-		Logger:         b.log,
-		Registry:       b.registry,
-		Ready:          b.problems,
-		Warnings:       b.warnings,
-	})
+	hub = fanout.NewHub(b.hubConfig(timeline, commands))
+	server, err := web.New(b.webConfig(timeline, commands, hub))
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +94,65 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 			}
 		},
 	}, nil
+}
+
+func (b *backends) ingestConfig(publisher *ingest.Publisher, recent func(domain.RoomID) []domain.Record) ingest.Config {
+	cfg := ingest.Config{
+		Publisher:  publisher,
+		Redis:      b.redis.write,
+		Stream:     b.stream,
+		Archive:    b.store,
+		Views:      b.store,
+		Partitions: b.partitions,
+		HotWindow:  b.cfg.HotWindow,
+		Limits:     b.cfg.Limits == "on",
+		Logger:     b.log,
+		Registerer: b.registry,
+	}
+	if b.gate != nil {
+		cfg.Durable = b.gate
+	} else {
+		cfg.Projected, cfg.Recent = polled{b.store}, recent
+	}
+	return cfg
+}
+
+func (b *backends) hubConfig(timeline *fanout.Timeline, commands *ingest.Service) fanout.HubConfig {
+	cfg := fanout.HubConfig{
+		Subscriber: b.bus,
+		Timeline:   timeline,
+		Access:     commands,
+		Topic:      func(room domain.RoomID) string { return domain.PartitionOf(room, b.partitions).Live(room) },
+		Encode:     frames.Event,
+		Decode:     frames.Record,
+		Logger:     b.log,
+		Registerer: b.registry,
+	}
+	if b.gate == nil { // else what was shown is in the archive
+		cfg.Repair = commands.Repair
+	}
+	return cfg
+}
+
+func (b *backends) webConfig(timeline *fanout.Timeline, commands *ingest.Service, hub *fanout.Hub) web.Config {
+	return web.Config{
+		Commands:       commands,
+		Timeline:       timeline,
+		Views:          b.store,
+		Accounts:       b.store,
+		Hub:            hub,
+		Control:        b.bus,
+		Origins:        b.cfg.Origins,
+		TrustedProxies: b.trustedProxies(),
+		Guests:         b.cfg.guests(),
+		Limits:         b.cfg.Limits == "on",
+		Node:           b.cfg.Node,
+		PingInterval:   b.cfg.Ping,
+		Logger:         b.log,
+		Registry:       b.registry,
+		Ready:          b.problems,
+		Warnings:       b.warnings,
+	}
 }
 
 func (b *backends) trustedProxies() []netip.Prefix {
