@@ -27,7 +27,35 @@ func TestCluster_everybodySeesEverythingOnce(t *testing.T) {
 	crowd.check(t, store)
 }
 
-// The same in the embedded mode, with a SIGKILL and a restart in the middle.
+// Every node is told to stop and started again, one after the other, under load, and
+// NGINX reloads: clients see reconnects and nothing else.
+func TestCluster_rollingRestart(t *testing.T) {
+	c := newCluster(t, 3, "CONFAB_DRAIN=5s")
+	crowd := load{servers: []string{c.nginx.URL}, rooms: 5, clients: 50, messages: 6000}.gather(t)
+	crowd.chat(t, 5*time.Minute, func(acked func() int) {
+		for i, n := range c.nodes {
+			eventually(t, time.Minute, "the load goes on", func() error {
+				if acked() < 1000*(i+1) {
+					return fmt.Errorf("%d messages are acked", acked())
+				}
+				return nil
+			})
+			n.stop(t)
+			n.restart(t)
+			n.ready(t)
+			c.nginx.Reload()
+		}
+	})
+	crowd.checkREST(t, 0)
+	store, err := mongodb.Open(t.Context(), c.mongo.URI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	crowd.check(t, store)
+}
+
+// The crowd of 200 in the embedded mode, with a SIGKILL and a restart in the middle.
 func TestEmbedded_everybodySeesEverythingOnceThroughAKill(t *testing.T) {
 	data := t.TempDir()
 	p := startConfab(t, "embedded", "CONFAB_DATA="+data, "CONFAB_LIMITS=off").ready(t)
