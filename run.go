@@ -58,12 +58,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	if err := env.checkNames(parser); err != nil {
 		return err
 	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(args) // calls Config.Validate, too
 	if err != nil {
 		return fmt.Errorf("%w; confab --help lists what there is", err)
-	}
-	if err := cmds.Config.Validate(); err != nil {
-		return err
 	}
 	log, err := newLogger(cmds.Log, stderr)
 	if err != nil {
