@@ -324,3 +324,24 @@ func TestClient_comesBackAfterGoodbye(t *testing.T) {
 	require.True(t, websocket.IsCloseError(lost[1], websocket.CloseServiceRestart), "%v", lost[1])
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(lost[2]))
 }
+
+// An account signs up once, signs in again and again, and signing out ends the
+// session's client for good.
+func TestClient_account(t *testing.T) {
+	l := newLiveRig(t)
+	ctx := within(t)
+	require.NoError(t, client.SignUp(ctx, l.http.URL, "grace", "a long password"))
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(client.SignUp(ctx, l.http.URL, "Grace", "another password")))
+	_, err := client.SignIn(ctx, l.http.URL, "grace", "a wrong password")
+	require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err))
+
+	me, err := client.SignIn(ctx, l.http.URL, "grace", "a long password")
+	require.NoError(t, err)
+	require.Equal(t, "grace", me.User.Name)
+	c, err := client.Dial(ctx, me, client.Options{})
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, me.SignOut(ctx))
+	require.Eventually(t, func() bool { return c.Err() != nil }, 10*time.Second, 5*time.Millisecond)
+	require.True(t, websocket.IsCloseError(c.Err(), 4001), "%v", c.Err())
+}

@@ -64,11 +64,15 @@ func newConn(s *Server, ws *websocket.Conn, session domain.Session, name string)
 		return nil
 	})
 	ws.SetCloseHandler(func(int, string) error { return nil }) // answered in close
-	c.send(frames.Welcome{
-		User: session.User, Node: s.cfg.Node,
-		PingMS: s.cfg.PingInterval.Milliseconds(), MaxBody: domain.MaxBodyBytes,
-	})
 	return c
+}
+
+// welcome sends the first frame. It does not block.
+func (c *conn) welcome() {
+	c.send(frames.Welcome{
+		User: c.session.User, Node: c.s.cfg.Node,
+		PingMS: c.s.cfg.PingInterval.Milliseconds(), MaxBody: domain.MaxBodyBytes,
+	})
 }
 
 // run serves the connection until it ends, for whatever reason, and has let go of

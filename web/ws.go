@@ -85,10 +85,13 @@ type sockets struct {
 
 func newSockets(Config) *sockets { return &sockets{open: map[*conn]struct{}{}} }
 
-// start runs the connection in a goroutine of its own, unless the node stops.
+// start welcomes the client and runs its connection in a goroutine of its own, unless
+// the node stops. Whoever was welcomed is in the list: a client may end its session at
+// once and expects to hear of it.
 func (k *sockets) start(c *conn) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	c.welcome()
 	if k.draining {
 		return false
 	}
