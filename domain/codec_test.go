@@ -36,6 +36,7 @@ var golden = map[string]domain.Event{
 		Room: roomID, Seq: 18446744073709551615, Kind: domain.MemberLeft, ID: "hhhhhhhhhhhhhhhhhhhh", At: domain.At(noon),
 		Actor: bob, Key: "iiiiiiiiiiiiiiiiiiii", User: &bob,
 	},
+	"room.reset.1": {Room: roomID, Seq: 11, Kind: domain.RoomReset, ID: "kkkkkkkkkkkkkkkkkkkk", At: domain.At(noon)},
 	"event.lost.1": {Room: roomID, Seq: 10, Kind: domain.EventLost, ID: "jjjjjjjjjjjjjjjjjjjj", At: domain.At(noon)},
 }
 

@@ -19,8 +19,10 @@ type Room struct {
 	Name       string
 	Visibility Visibility
 	// Epoch names this incarnation of the sequence. A client whose cursor is of
-	// another epoch gets reset. It is the id of the event that began the epoch.
+	// another epoch gets reset. It is the id of the event that began the epoch, and
+	// EpochSeq that event's seq.
 	Epoch     string
+	EpochSeq  uint64
 	CreatedAt Time
 	Seq       uint64 // highest event applied
 	StateSeq  uint64 // highest applied event that changed the state
@@ -31,7 +33,7 @@ type Room struct {
 func NewRoom(id RoomID) *Room { return &Room{ID: id, Members: map[UserID]Member{}} }
 
 // Exists reports whether the room was created.
-func (r *Room) Exists() bool { return r.Epoch != "" }
+func (r *Room) Exists() bool { return r.Visibility != "" }
 
 // RoleOf returns the role of a member, and "" for everybody else.
 func (r *Room) RoleOf(u UserID) Role { return r.Members[u].Role }
@@ -44,8 +46,11 @@ func (r *Room) Apply(e Event) error {
 	}
 	switch e.Kind {
 	case RoomCreated:
-		r.Name, r.Visibility, r.Epoch, r.CreatedAt = e.Name, e.Visibility, e.ID, e.At
+		r.Name, r.Visibility, r.CreatedAt = e.Name, e.Visibility, e.At
+		r.beginEpoch(e)
 		r.setMember(Member{User: e.Actor, Role: Owner, Seq: e.Seq})
+	case RoomReset:
+		r.beginEpoch(e)
 	case MemberJoined:
 		if e.User != nil {
 			r.setMember(Member{User: *e.User, Role: e.Role, Seq: e.Seq})
@@ -60,6 +65,13 @@ func (r *Room) Apply(e Event) error {
 		r.StateSeq = max(r.StateSeq, e.Seq)
 	}
 	return nil
+}
+
+// beginEpoch keeps the newer of two epochs.
+func (r *Room) beginEpoch(e Event) {
+	if e.Seq >= r.EpochSeq {
+		r.Epoch, r.EpochSeq = e.ID, e.Seq
+	}
 }
 
 // setMember keeps the newer of two changes.

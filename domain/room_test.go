@@ -19,7 +19,7 @@ func history() *rapid.Generator[[]domain.Event] {
 		person := rapid.SampledFrom(people)
 		kind := rapid.SampledFrom([]domain.Kind{
 			domain.MemberJoined, domain.MemberJoined, domain.MemberLeft, domain.MessagePosted,
-			domain.EventLost, "room.painted", "message.sung",
+			domain.EventLost, domain.RoomReset, "room.painted", "message.sung",
 		})
 		role := rapid.SampledFrom([]domain.Role{domain.Owner, domain.Moderator, domain.Ordinary})
 		events := []domain.Event{{
@@ -27,7 +27,7 @@ func history() *rapid.Generator[[]domain.Event] {
 			Actor: person.Draw(t, "creator"), Name: "Lobby", Visibility: domain.Private,
 		}}
 		for range rapid.IntRange(0, 20).Draw(t, "length") {
-			e := domain.Event{Room: roomID, Seq: uint64(len(events) + 1), Kind: kind.Draw(t, "kind"), Actor: person.Draw(t, "actor")}
+			e := domain.Event{Room: roomID, Seq: uint64(len(events) + 1), Kind: kind.Draw(t, "kind"), ID: domain.NewID(), Actor: person.Draw(t, "actor")}
 			switch e.Kind {
 			case domain.MemberJoined:
 				u := person.Draw(t, "user")
@@ -71,7 +71,7 @@ func TestRoom_foldIsWhatHappenedLast(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := history().Draw(t, "events")
 		roles := map[domain.UserID]domain.Role{events[0].Actor.ID: domain.Owner}
-		stateSeq := uint64(1)
+		stateSeq, epoch := uint64(1), "epoch"
 		for _, e := range events[1:] {
 			switch e.Kind {
 			case domain.MemberJoined:
@@ -81,6 +81,8 @@ func TestRoom_foldIsWhatHappenedLast(t *testing.T) {
 				stateSeq = e.Seq
 			case "room.painted":
 				stateSeq = e.Seq
+			case domain.RoomReset:
+				stateSeq, epoch = e.Seq, e.ID
 			}
 		}
 		r := fold(t, events)
@@ -89,7 +91,7 @@ func TestRoom_foldIsWhatHappenedLast(t *testing.T) {
 				t.Errorf("%s is %q, want %q", u.Name, r.RoleOf(u.ID), roles[u.ID])
 			}
 		}
-		if !r.Exists() || r.Seq != uint64(len(events)) || r.StateSeq != stateSeq || r.Epoch != "epoch" || r.Name != "Lobby" {
+		if !r.Exists() || r.Seq != uint64(len(events)) || r.StateSeq != stateSeq || r.Epoch != epoch || r.Name != "Lobby" {
 			t.Errorf("state %+v, want seq %d and state seq %d", r, len(events), stateSeq)
 		}
 	})

@@ -346,6 +346,7 @@ func eventfulHistory() *History {
 	h.Join(bob)
 	h.Leave(ada)
 	h.Add(domain.Event{Kind: domain.EventLost})
+	h.Add(domain.Event{Kind: domain.RoomReset})
 	h.Join(guest)
 	h.Post(guest, strings.Repeat("long ", 1600))
 	h.Join(ada) // again

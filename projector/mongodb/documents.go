@@ -27,8 +27,9 @@ type eventDocument struct {
 type roomDocument struct {
 	ID         domain.RoomID     `bson:"_id"`
 	Name       string            `bson:"name"`
-	Visibility domain.Visibility `bson:"visibility"`
-	Epoch      string            `bson:"epoch"` // empty: the room's creation was lost
+	Visibility domain.Visibility `bson:"visibility"` // empty: the room's creation was lost
+	Epoch      string            `bson:"epoch"`
+	EpochSeq   uint64            `bson:"epoch_seq"` // of the event that began it
 	CreatedAt  time.Time         `bson:"created_at"`
 	Seq        uint64            `bson:"seq"` // of the newest event in all the views
 	StateSeq   uint64            `bson:"state_seq"`

@@ -83,8 +83,8 @@ func (s *Store) ownRooms(ctx context.Context, user domain.UserID, after domain.R
 			ids = append(ids, m.Room)
 		}
 		// Not all of these need be there: a room is written after its members, and one
-		// without an epoch has lost its creation.
-		rooms, err := find[roomDocument](ctx, s.rooms, bson.D{in("_id", ids), above("epoch", "")}, nil, 0)
+		// without a visibility has lost its creation.
+		rooms, err := find[roomDocument](ctx, s.rooms, bson.D{in("_id", ids), above("visibility", "")}, nil, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -127,14 +127,14 @@ func (s *Store) Messages(ctx context.Context, room domain.RoomID, p domain.Page)
 
 func (d roomDocument) room() domain.Room {
 	return domain.Room{
-		ID: d.ID, Name: d.Name, Visibility: d.Visibility, Epoch: d.Epoch, CreatedAt: domain.At(d.CreatedAt),
+		ID: d.ID, Name: d.Name, Visibility: d.Visibility, Epoch: d.Epoch, EpochSeq: d.EpochSeq, CreatedAt: domain.At(d.CreatedAt),
 		Seq: d.Seq, StateSeq: d.StateSeq,
 	}
 }
 
 func roomOf(r domain.Room) roomDocument {
 	return roomDocument{
-		ID: r.ID, Name: r.Name, Visibility: r.Visibility, Epoch: r.Epoch, CreatedAt: r.CreatedAt.Time,
+		ID: r.ID, Name: r.Name, Visibility: r.Visibility, Epoch: r.Epoch, EpochSeq: r.EpochSeq, CreatedAt: r.CreatedAt.Time,
 		Seq: r.Seq, StateSeq: r.StateSeq,
 	}
 }

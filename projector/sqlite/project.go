@@ -164,7 +164,7 @@ func (b *batch) room(id domain.RoomID) (*domain.Room, error) {
 // finish writes the rooms and the members that changed.
 func (b *batch) finish() error {
 	for _, r := range b.order {
-		if _, err := b.exec(upsertRoom, r.ID, r.Name, r.Visibility, r.Epoch, r.CreatedAt.UnixMilli(), r.Seq, r.StateSeq); err != nil {
+		if _, err := b.exec(upsertRoom, r.ID, r.Name, r.Visibility, r.Epoch, r.EpochSeq, r.CreatedAt.UnixMilli(), r.Seq, r.StateSeq); err != nil {
 			return err
 		}
 		for id, m := range r.Members {

@@ -21,10 +21,11 @@ const (
 
 	selectApplied = `SELECT seq FROM rooms WHERE id = ?`
 
-	selectRoom = `SELECT name, visibility, epoch, created_at, seq, state_seq FROM rooms WHERE id = ?`
+	selectRoom = `SELECT name, visibility, epoch, epoch_seq, created_at, seq, state_seq FROM rooms WHERE id = ?`
 
-	upsertRoom = `INSERT INTO rooms (id, name, visibility, epoch, created_at, seq, state_seq) VALUES (?, ?, ?, ?, ?, ?, ?)
+	upsertRoom = `INSERT INTO rooms (id, name, visibility, epoch, epoch_seq, created_at, seq, state_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, visibility = excluded.visibility, epoch = excluded.epoch,
+			epoch_seq = excluded.epoch_seq,
 			created_at = excluded.created_at, seq = excluded.seq, state_seq = excluded.state_seq`
 
 	selectMembers = `SELECT user, name, guest, role, seq FROM members WHERE room = ?`
@@ -34,7 +35,7 @@ const (
 
 	// Both halves come in the order of their index, and SQLite merges them.
 	selectRooms = `SELECT m.room, r.name, r.visibility, 1 FROM members m JOIN rooms r ON r.id = m.room
-			WHERE m.user = ?1 AND m.role <> '' AND m.room > ?2 AND r.epoch <> ''
+			WHERE m.user = ?1 AND m.role <> '' AND m.room > ?2 AND r.visibility <> ''
 		UNION ALL
 		SELECT r.id, r.name, r.visibility, 0 FROM rooms r
 			WHERE r.visibility = 'public' AND r.id > ?2

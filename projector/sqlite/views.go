@@ -30,7 +30,7 @@ func scanRoom(id domain.RoomID) func(scanner) (*domain.Room, error) {
 	return func(row scanner) (*domain.Room, error) {
 		r := domain.NewRoom(id)
 		var createdAt int64
-		err := row.Scan(&r.Name, &r.Visibility, &r.Epoch, &createdAt, &r.Seq, &r.StateSeq)
+		err := row.Scan(&r.Name, &r.Visibility, &r.Epoch, &r.EpochSeq, &createdAt, &r.Seq, &r.StateSeq)
 		r.CreatedAt = fromMillis(createdAt)
 		return r, err
 	}
