@@ -77,6 +77,15 @@ func (c Command) RemoveMember(r *Room, u UserID) (Event, bool, error) {
 	return e, true, nil
 }
 
+// ResetRoom decides on a new epoch, because somebody was given an event with seq seen
+// that is not the room's history. It returns false when an epoch has begun since.
+func (c Command) ResetRoom(r *Room, seen uint64) (Event, bool, error) {
+	if !r.Exists() {
+		return Event{}, false, ErrRoomNotFound()
+	}
+	return c.event(r.ID, RoomReset), r.EpochSeq < seen, nil
+}
+
 // Receipt is the answer to a command that was accepted: the event that says it
 // happened. Duplicate: the actor had sent the same before under the same key, and
 // Event is the first one.

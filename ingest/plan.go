@@ -28,8 +28,8 @@ func (p plan) nothingToDo(found remains) bool {
 
 // plan works out how the room goes on. The head is the highest seq that anybody
 // knows of; everything up to it comes from the archive, else from the stream, else
-// from what nodes have gathered, else from the log; where nobody has it, a tombstone takes its seq, since a seq is
-// never issued twice.
+// from what nodes have gathered, else from the log; where nobody has it, a tombstone takes
+// its seq, since a seq is never issued twice.
 func (p *repairer) plan(ctx context.Context, found remains, floor uint64) (plan, error) {
 	archived, err := p.archive.Head(ctx, found.room)
 	if err != nil {
@@ -50,8 +50,12 @@ func (p *repairer) plan(ctx context.Context, found remains, floor uint64) (plan,
 		return plan{}, err
 	}
 	head = max(head, archived)
+	lost, err := p.bury(found.room, recent, archived, head)
+	if err != nil {
+		return plan{}, err
+	}
 
-	pl := plan{head: head, anew: !found.sound(archived)}
+	pl := plan{head: head, lost: lost, anew: !found.sound(archived)}
 	after := found.last() // the stream continues after this
 	if pl.anew {
 		oldest := min(archived+1, head-min(head, p.hotWindow)+1)
@@ -64,15 +68,8 @@ func (p *repairer) plan(ctx context.Context, found remains, floor uint64) (plan,
 	}
 	for seq := pl.since; seq <= head; seq++ {
 		e, ok := recent[seq]
-		switch {
-		case ok:
-		case seq <= archived:
+		if !ok {
 			return plan{}, domain.Unavailable("the archive", fmt.Errorf("it lacks event %d of room %s", seq, found.room))
-		default:
-			if e, err = p.tombstone(found.room, seq); err != nil {
-				return plan{}, err
-			}
-			pl.lost++
 		}
 		pl.window = append(pl.window, e)
 		if seq > after {
@@ -205,10 +202,21 @@ func (p *repairer) fold(ctx context.Context, id domain.RoomID, recent map[uint64
 	return room, nil
 }
 
-// tombstone stands for an event that was issued and that nobody has any more.
-func (p *repairer) tombstone(room domain.RoomID, seq uint64) (event, error) {
-	rec, err := domain.EncodeEvent(domain.Event{
-		Room: room, Seq: seq, Kind: domain.EventLost, ID: domain.NewID(), At: domain.At(p.now()),
-	})
-	return event{Record: rec}, err
+// bury adds tombstones to recent for the events up to head that were issued and that
+// nobody has any more, and returns how many. Somebody may have seen those events, so the
+// last tombstone begins a new epoch.
+func (p *repairer) bury(room domain.RoomID, recent map[uint64]event, archived, head uint64) (lost int, err error) {
+	kind := domain.RoomReset
+	for seq := head; seq > archived; seq-- {
+		if _, ok := recent[seq]; ok {
+			continue
+		}
+		rec, err := domain.EncodeEvent(domain.Event{Room: room, Seq: seq, Kind: kind, ID: domain.NewID(), At: domain.At(p.now())})
+		if err != nil {
+			return 0, err
+		}
+		recent[seq], kind = event{Record: rec}, domain.EventLost
+		lost++
+	}
+	return lost, nil
 }

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -107,10 +108,12 @@ func TestRepair(t *testing.T) {
 				require.Len(t, story, 22)
 				lost := 0
 				for _, what := range story {
-					if what == string(domain.EventLost) {
+					if what == string(domain.EventLost) || what == string(domain.RoomReset) {
 						lost++
 					}
 				}
+				// Whoever saw what is lost must hear of it.
+				require.Equal(t, lost > 0, slices.Contains(story, string(domain.RoomReset)))
 				require.Equal(t, c.lost, lost)
 			})
 		})

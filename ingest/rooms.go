@@ -187,6 +187,16 @@ func applyRecords(room *domain.Room, records []domain.Record) error {
 	return nil
 }
 
+// epochSeq returns with which event the epoch began, 0 when nothing is known.
+func (r *cachedRoom) epochSeq() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.room == nil {
+		return 0
+	}
+	return r.room.EpochSeq
+}
+
 func (r *cachedRoom) members() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -143,7 +143,7 @@ func TestSalvage_whatWasSeenIsNotIssuedAgain(t *testing.T) {
 	require.EqualValues(t, 10, s.says(ignorant, ada, id, "new", "new"))
 	require.NoError(t, g.Wait())
 	story := s.checkHistory(id)
-	require.Equal(t, []string{"message 5", "event.lost", "event.lost", "event.lost", "event.lost", "new"}, story[4:])
+	require.Equal(t, []string{"message 5", "event.lost", "event.lost", "event.lost", "room.reset", "new"}, story[4:])
 }
 
 // Where others went on before a node could say what it holds, what they did stays, and
@@ -157,7 +157,55 @@ func TestSalvage_ofAnotherHistory(t *testing.T) {
 	require.EqualValues(t, 6, s.says(s.node(), ada, id, "other", "another message 6"))
 	require.NoError(t, s.node(late.configure(10*time.Millisecond)).Repair(s.ctx(), id, 9))
 	story := s.checkHistory(id)
-	require.Equal(t, []string{"message 5", "another message 6", "event.lost", "event.lost", "event.lost"}, story[4:])
+	require.Equal(t, []string{"message 5", "another message 6", "event.lost", "event.lost", "room.reset"}, story[4:])
+}
+
+// Two nodes have seen what is not in the history, and others have gone on beyond it: one
+// new epoch, and a state without what that other history did.
+func TestResetRoom(t *testing.T) {
+	s := newSystem(t, miniRedis(t))
+	late, now := s.node(), s.node()
+	id := s.room(late, domain.Private)
+	s.says(late, ada, id, "k", "message 2")
+	s.project()
+	require.NoError(t, late.AddMember(s.ctx(), ada, id, bob))
+	require.NoError(t, late.CanRead(s.ctx(), bob.ID, id))
+	require.NoError(t, s.redis.FlushAll(s.ctx()).Err())
+	require.NoError(t, now.AddMember(s.ctx(), ada, id, cleo))
+	s.says(now, ada, id, "k4", "message 4")
+
+	first, err := late.ResetRoom(s.ctx(), id, 3)
+	require.NoError(t, err)
+	again, err := s.node().ResetRoom(s.ctx(), id, 4)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	require.Equal(t, []string{"room.created", "message 2", "member.joined", "message 4", "room.reset"}, s.checkHistory(id))
+	require.NoError(t, now.View(s.ctx(), id, func(r *domain.Room) error {
+		require.Equal(t, first, r.Epoch)
+		require.EqualValues(t, 5, r.EpochSeq)
+		return nil
+	}))
+	for _, n := range []*Service{late, now} {
+		require.NoError(t, n.CanRead(s.ctx(), cleo.ID, id))
+		requireCode(t, domain.CodeNotFound, n.CanRead(s.ctx(), bob.ID, id))
+	}
+	_, err = now.ResetRoom(s.ctx(), domain.RoomID(domain.NewID()), 4)
+	requireCode(t, domain.CodeNotFound, err)
+}
+
+// A node that has only cached the other history hears of it by the new epoch.
+func TestResetRoom_ofACachedState(t *testing.T) {
+	s := newSystem(t, miniRedis(t))
+	late, now := s.node(), s.node()
+	id := s.room(late, domain.Private)
+	s.project()
+	require.NoError(t, late.AddMember(s.ctx(), ada, id, bob))
+	require.NoError(t, s.redis.FlushAll(s.ctx()).Err())
+	require.NoError(t, now.AddMember(s.ctx(), ada, id, cleo))
+	_, err := now.ResetRoom(s.ctx(), id, 2)
+	require.NoError(t, err)
+	requireCode(t, domain.CodeNotFound, late.CanRead(s.ctx(), bob.ID, id))
+	require.NoError(t, late.CanRead(s.ctx(), cleo.ID, id))
 }
 
 // Asking for rooms that do not exist costs no wait and writes nothing; a room that is

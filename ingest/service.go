@@ -239,6 +239,20 @@ func (s *Service) Repair(ctx context.Context, room domain.RoomID, seq uint64) er
 	return s.repairTo(ctx, r, floor)
 }
 
+// ResetRoom begins a new epoch of a room, of which somebody at this node was given an
+// event with seq seen that is not its history: Redis has lost it, and others went on.
+// It returns the epoch that is in force then. It is idempotent, at all nodes together.
+func (s *Service) ResetRoom(ctx context.Context, room domain.RoomID, seen uint64) (epoch string, err error) {
+	c := command{name: "reset_room", room: room, key: domain.NewID(), keyIsNew: true, changes: true}
+	c.decide = func(r *domain.Room) (domain.Event, bool, error) { return s.by(domain.User{}, c.key).ResetRoom(r, seen) }
+	s.rooms.drop(s.rooms.get(room)) // a state of that other history
+	if _, err := s.do(ctx, c); err != nil {
+		return "", err
+	}
+	err = s.View(ctx, room, func(r *domain.Room) error { epoch = r.Epoch; return nil })
+	return epoch, err
+}
+
 func (s *Service) by(actor domain.User, key string) domain.Command {
 	return domain.Command{Actor: actor, Key: key, At: s.config.Now()}
 }

@@ -97,8 +97,20 @@ func (s *Service) refresh(ctx context.Context, r *cachedRoom, v version) error {
 		}
 		r.set(room)
 	}
+	epoch := r.epochSeq()
 	if err := s.follow(ctx, r); err != nil {
 		return err
+	}
+	if now.exists && r.epochSeq() != epoch {
+		// What the old epoch ended with may not be in the history. The views have it right.
+		room, err := viewedRoom(ctx, s.config.Views, r.id)
+		if err != nil {
+			return err
+		}
+		r.set(room)
+		if err := s.follow(ctx, r); err != nil {
+			return err
+		}
 	}
 	if !r.version().exists {
 		s.rooms.drop(r)
