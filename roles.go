@@ -129,7 +129,7 @@ func (b *backends) hubConfig(timeline *fanout.Timeline, commands *ingest.Service
 		Registerer: b.registry,
 	}
 	if b.gate == nil { // else what was shown is in the archive
-		cfg.Repair = commands.Repair
+		cfg.Repair, cfg.BeginEpoch = commands.Repair, commands.ResetRoom
 	}
 	return cfg
 }

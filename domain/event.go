@@ -10,7 +10,7 @@ type Kind string
 
 // The kinds of event. Every one takes a seq of its room.
 const (
-	RoomCreated   Kind = "room.created"
+	RoomCreated Kind = "room.created"
 	// RoomReset begins a new epoch of the room, named by the event's id: what was seen
 	// of seqs up to its own may not be what the history holds, because Redis lost events
 	// that nobody could put back. Who resumes in an older epoch gets reset.

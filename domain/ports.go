@@ -167,8 +167,9 @@ type Sink interface {
 	// CaughtUp tells that everything up to the head of this moment was handed over.
 	CaughtUp(seq uint64)
 	// Reset tells that the cursor is beyond the room's history or, after Subscribed, that
-	// what was handed over is not its history any more. The subscription is over.
-	Reset(head uint64)
+	// what was handed over may not be its history any more; epoch is then the new one, or
+	// "" if nobody could say. The subscription is over.
+	Reset(head uint64, epoch string)
 	// Ended tells that the hub ended the subscription, and why.
 	Ended(err error)
 }

@@ -3,6 +3,7 @@ package fanout
 import (
 	"bytes"
 	"context"
+	"math"
 
 	"confab/domain"
 )
@@ -56,7 +57,7 @@ func (r *room) restore(ctx context.Context) error {
 	}
 	records, err := r.hub.cfg.Timeline.Range(ctx, r.id, seen-1, 1)
 	if err == nil && len(records) == 1 && records[0].Seq == seen && r.differs(f, records[0]) {
-		r.reset()
+		r.forked()
 	}
 	return err
 }
@@ -65,18 +66,48 @@ func (r *room) differs(f frame, rec domain.Record) bool {
 	return !bytes.Equal(f.data, r.hub.cfg.Encode(rec))
 }
 
-// reset ends all subscriptions with Reset, since what they were given is not what the
-// room's history says now, and closes the room. Who subscribes from then on gets a new one.
-func (r *room) reset() {
+// forked closes the room, because what was delivered here is not its history; whoever
+// subscribes from now on gets a new one. The room's epoch changes, so that those hear of it
+// who are away now, and all subscriptions end with Reset.
+func (r *room) forked() {
 	h := r.hub
 	h.mu.Lock()
-	if h.rooms[r.id] == r {
+	open := h.rooms[r.id] == r
+	if open {
 		delete(h.rooms, r.id)
 		close(r.stop)
 	}
 	h.mu.Unlock()
+	if !open { // somebody else has found out
+		return
+	}
 	h.metrics.repairs.WithLabelValues("reset").Inc()
 	h.cfg.Logger.Error("the room's history is not the one that was delivered here; its subscribers start again", "room", r.id)
+	h.start(func(ctx context.Context) {
+		last := r.ring.lastSeq()
+		epoch := r.beginEpoch(ctx, last)
+		r.resetSubscribers(math.MaxUint64, last, epoch)
+	})
+}
+
+// beginEpoch tries until the room has a new epoch, which it returns, or cannot have one.
+func (r *room) beginEpoch(ctx context.Context, seen uint64) string {
+	cfg := r.hub.cfg
+	for wait := newBackoff(); cfg.BeginEpoch != nil; {
+		epoch, err := cfg.BeginEpoch(ctx, r.id, seen)
+		if err == nil {
+			return epoch
+		}
+		cfg.Logger.Warn("the room's new epoch cannot be recorded", "room", r.id, "error", err)
+		if domain.CodeOf(err) != domain.CodeUnavailable || !sleep(ctx, wait.next()) {
+			break
+		}
+	}
+	return ""
+}
+
+// resetSubscribers ends the subscriptions that began before event seq.
+func (r *room) resetSubscribers(seq, head uint64, epoch string) {
 	r.mu.Lock()
 	subs := make([]*Subscription, 0, len(r.subs))
 	for s := range r.subs {
@@ -84,7 +115,7 @@ func (r *room) reset() {
 	}
 	r.mu.Unlock()
 	for _, s := range subs {
-		s.reset(r.ring.lastSeq())
+		s.reset(seq, head, epoch)
 	}
 }
 
@@ -95,12 +126,17 @@ func (r *room) isRepeat(rec domain.Record) bool {
 	return !held || !r.differs(f, rec)
 }
 
-// reset ends the subscription, because what it was given is not the history any more.
-func (s *Subscription) reset(head uint64) {
+// reset ends the subscription if it began before event seq: what it was given may not be
+// the history.
+func (s *Subscription) reset(seq, head uint64, epoch string) {
 	s.mu.Lock()
+	if s.opened && s.head >= seq {
+		s.mu.Unlock()
+		return
+	}
 	first := s.finish()
 	if first && s.opened {
-		s.sink.Reset(head)
+		s.sink.Reset(head, epoch)
 	}
 	s.mu.Unlock()
 	if first {

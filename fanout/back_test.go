@@ -19,9 +19,24 @@ import (
 
 // mender is what repairs the room of a world.
 type mender struct {
-	mu    sync.Mutex
-	asked []uint64
-	mend  func() error
+	mu     sync.Mutex
+	asked  []uint64
+	mend   func() error
+	forked []uint64 // what a new epoch was begun for
+	fails  error    // what that fails with
+}
+
+func (m *mender) beginEpoch(_ context.Context, _ domain.RoomID, seq uint64) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forked = append(m.forked, seq)
+	return "another epoch", m.fails
+}
+
+func (m *mender) failWith(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fails = err
 }
 
 func (m *mender) repair(_ context.Context, _ domain.RoomID, seq uint64) error {
@@ -43,7 +58,7 @@ func (m *mender) does(f func() error) {
 func inMendedWorld(t *testing.T, f func(w *world, m *mender)) {
 	m := &mender{}
 	var w *world
-	cfg := fanout.HubConfig{Repair: m.repair}
+	cfg := fanout.HubConfig{Repair: m.repair, BeginEpoch: m.beginEpoch}
 	cfg.Encode = func(rec domain.Record) []byte {
 		if bytes.Contains(rec.Payload, []byte("another history")) {
 			return fmt.Appendf(nil, "0%d ", rec.Seq)
@@ -145,6 +160,8 @@ func TestHub_resetsWhoSawAnotherHistory(t *testing.T) {
 				goOn(w, m)
 				settled(3 * time.Second)
 				require.True(t, old.reset)
+				require.Equal(t, "another epoch", old.epoch)
+				require.Equal(t, []uint64{11}, m.forked)
 				require.EqualValues(t, 11, old.has())
 
 				again := w.subscribes(after(0))
@@ -156,4 +173,83 @@ func TestHub_resetsWhoSawAnotherHistory(t *testing.T) {
 			})
 		})
 	}
+}
+
+// While the new epoch cannot be recorded nobody is given another history, and nobody is
+// told that all is well.
+func TestHub_recordsTheForkBeforeItSaysReset(t *testing.T) {
+	inMendedWorld(t, func(w *world, m *mender) {
+		old := &sink{t: t, from: live, mayReset: true}
+		old.subscribe(w, alice.ID)
+		w.posts(10)
+		settled(time.Millisecond)
+		w.log.lose(5)
+		others := w.another(7, 12)
+		w.log.append(others...)
+		m.failWith(domain.Unavailable("Redis", errors.New("away")))
+		w.publish(others...)
+		settled(10 * time.Second)
+		require.False(t, old.reset)
+		require.EqualValues(t, 11, old.has())
+		m.failWith(nil)
+		settled(10 * time.Second)
+		require.True(t, old.reset)
+	})
+}
+
+// An event that begins an epoch ends what was subscribed before it, wherever that is.
+func TestHub_resetsAtANewEpoch(t *testing.T) {
+	mayReset := func(w *world, from domain.Cursor) *sink {
+		s := &sink{t: w.t, from: from, mayReset: true}
+		s.subscribe(w, alice.ID)
+		return s
+	}
+	requireReset := func(t *testing.T, w *world, s *sink, at uint64) {
+		t.Helper()
+		require.True(t, s.reset)
+		require.EqualValues(t, at, s.head)
+		require.EqualValues(t, at, s.has())
+		require.Equal(t, w.hist.Events[at-1].ID, s.epoch)
+	}
+	t.Run("members", func(t *testing.T) {
+		inWorld(t, fanout.HubConfig{}, func(w *world) {
+			w.posts(5)
+			old := mayReset(w, after(0))
+			settled(time.Millisecond)
+			w.happens(w.hist.Add(domain.Event{Kind: domain.RoomReset}))
+			w.posts(3)
+			settled(time.Millisecond)
+			requireReset(t, w, old, 7)
+			for _, from := range []domain.Cursor{after(0), after(7), live} {
+				s := w.subscribes(from)
+				w.posts(1)
+				settled(time.Millisecond)
+				require.EqualValues(t, w.head(), s.has())
+				require.False(t, s.reset)
+			}
+		})
+	})
+	t.Run("who is catching up", func(t *testing.T) {
+		inWorld(t, fanout.HubConfig{}, func(w *world) {
+			w.posts(3000)
+			slow := &sink{t: t, from: after(0), mayReset: true, full: make(chan struct{})}
+			slow.subscribe(w, alice.ID)
+			settled(time.Millisecond)
+			w.happens(w.hist.Add(domain.Event{Kind: domain.RoomReset}))
+			settled(time.Millisecond)
+			require.True(t, slow.reset)
+			close(slow.full)
+		})
+	})
+	t.Run("a room that jumps over it", func(t *testing.T) {
+		inWorld(t, fanout.HubConfig{RepairLimit: 10}, func(w *world) {
+			w.posts(5)
+			old := mayReset(w, live)
+			w.log.append(domaintest.RecordOf(w.hist.Add(domain.Event{Kind: domain.RoomReset})))
+			w.logs(100)
+			w.posts(1)
+			settled(time.Millisecond)
+			requireReset(t, w, old, 7)
+		})
+	})
 }

@@ -26,7 +26,7 @@ func (s countingSink) Events(_ []byte, n int, _ uint64) error {
 }
 func (s countingSink) Flushed(context.Context) error { return nil }
 func (s countingSink) CaughtUp(uint64)               {}
-func (s countingSink) Reset(uint64)                  {}
+func (s countingSink) Reset(uint64, string)          {}
 func (s countingSink) Ended(error)                   {}
 
 // BenchmarkHub is the live path from the bus's channel to the sinks' Events, per

@@ -21,7 +21,7 @@ func (r *room) accept(batch []domain.Record) {
 		case rec.Seq < next:
 			r.hub.metrics.repeats.Inc()
 			if rec.Seq <= r.ring.last && !r.isRepeat(rec) {
-				r.reset()
+				r.forked()
 				return
 			}
 		default:

@@ -31,7 +31,10 @@ type HubConfig struct {
 	Decode func([]byte) (domain.Record, error)
 	// Repair puts back what Redis has lost of a room that this node has seen up to
 	// seq; it may ask for Recent meanwhile. Nil: nobody can.
-	Repair     func(ctx context.Context, room domain.RoomID, seq uint64) error
+	Repair func(ctx context.Context, room domain.RoomID, seq uint64) error
+	// BeginEpoch has the room's epoch changed, because event seq that was delivered here
+	// is not its history, and returns the new one. Nil: nobody can.
+	BeginEpoch func(ctx context.Context, room domain.RoomID, seq uint64) (epoch string, err error)
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 

@@ -48,13 +48,18 @@ func (s *Subscription) catchUp(ctx context.Context) {
 		if !s.deliver(join(ahead[:n]), n, last) {
 			return
 		}
+		if epoch := ahead[n-1].epoch; epoch != "" && last > s.head { // the room has jumped over it
+			s.reset(last, last, epoch)
+			return
+		}
 		s.hub.metrics.replayed.Add(float64(n))
 		ahead = ahead[n:]
 	}
 }
 
-// chunk returns how many of the frames may be delivered at once: as many as fit, and
-// up to an event by which the user left the room after access was last checked.
+// chunk returns how many of the frames may be delivered at once: as many as fit, and up
+// to an event by which the user left the room after access was last checked, or that began
+// an epoch after s did.
 func (s *Subscription) chunk(frames []frame) int {
 	size := 0
 	for i, f := range frames {
@@ -63,6 +68,9 @@ func (s *Subscription) chunk(frames []frame) int {
 		}
 		if f.left == s.user && s.next+uint64(i) > s.trusted {
 			s.doubted.Store(true)
+			return i + 1
+		}
+		if f.epoch != "" && s.next+uint64(i) > s.head {
 			return i + 1
 		}
 	}

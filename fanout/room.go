@@ -130,6 +130,9 @@ func (r *room) serve(ctx context.Context) {
 	<-retry.C
 	wait, waiting := newBackoff(), false
 	for {
+		if r.stopped() {
+			return
+		}
 		r.listen()
 		r.enterAll()
 		if r.behind() && !waiting {
@@ -151,6 +154,17 @@ func (r *room) serve(ctx context.Context) {
 		case rec := <-r.live:
 			r.accept(r.gather(rec))
 		}
+	}
+}
+
+// stopped goes before whatever else there is to do: what comes in may be of another
+// history.
+func (r *room) stopped() bool {
+	select {
+	case <-r.stop:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -197,19 +211,22 @@ func (r *room) keep(f func(*Subscription) bool) {
 func (r *room) extend(records []domain.Record) {
 	for len(records) > 0 {
 		n := r.encode(records)
-		left := r.frames[n-1].left
+		left, epoch := r.frames[n-1].left, r.frames[n-1].epoch
 		r.pass()
 		clear(r.frames)
 		records = records[n:]
 		if left != "" {
 			r.recheck(func(s *Subscription) bool { return s.user == left })
 		}
+		if epoch != "" {
+			r.resetSubscribers(r.ring.last, r.ring.last, epoch)
+		}
 	}
 }
 
 // encode fills r.frames with the next chunk and returns its length. It ends with an
-// event by which somebody here left the room: they get that one and no other before
-// it is known whether they may.
+// event by which somebody left the room, for they get that one and no other before it is
+// known whether they may, or that begins a new epoch.
 func (r *room) encode(records []domain.Record) int {
 	r.frames = r.frames[:0]
 	size := 0
@@ -219,7 +236,7 @@ func (r *room) encode(records []domain.Record) int {
 			break
 		}
 		r.frames = append(r.frames, f)
-		if f.left != "" {
+		if f.alone() {
 			break
 		}
 	}

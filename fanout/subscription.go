@@ -44,7 +44,7 @@ func (s *Subscription) open(ctx context.Context, from domain.Cursor) error {
 	s.next = s.head + 1
 	if !from.Live {
 		if from.After > s.head {
-			s.sink.Reset(s.head)
+			s.sink.Reset(s.head, "")
 			s.Close()
 			return nil
 		}

@@ -143,7 +143,8 @@ type sink struct {
 	calls      int
 	caughtUp   uint64 // 0: not yet
 	reset      bool
-	mayReset   bool // after Subscribed, too
+	epoch      string // told by Reset
+	mayReset   bool   // after Subscribed, too
 	ended      error
 	fails      error
 	full       chan struct{} // when set, Flushed waits until it is closed
@@ -213,11 +214,11 @@ func (s *sink) CaughtUp(seq uint64) {
 	s.caughtUp = max(seq, 1)
 }
 
-func (s *sink) Reset(head uint64) {
+func (s *sink) Reset(head uint64, epoch string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	assert.False(s.t, s.reset || s.ended != nil || s.subscribed && !s.mayReset)
-	s.reset, s.head = true, head
+	s.reset, s.head, s.epoch = true, head, epoch
 }
 
 func (s *sink) Ended(err error) {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -69,7 +70,7 @@ func (c *conn) reset(ctx context.Context, sub *subscription) error {
 	if err != nil {
 		return domain.Unavailable("the history", err)
 	}
-	sub.Reset(heads[0])
+	sub.Reset(heads[0], "")
 	return nil
 }
 
@@ -146,9 +147,9 @@ func (s *subscription) CaughtUp(seq uint64) {
 }
 
 // Reset implements Sink.
-func (s *subscription) Reset(head uint64) {
+func (s *subscription) Reset(head uint64, epoch string) {
 	s.c.forget(s)
-	s.c.send(frames.Reset{ID: s.id, Room: s.room, Epoch: s.epoch, Head: head})
+	s.c.send(frames.Reset{ID: s.id, Room: s.room, Epoch: cmp.Or(epoch, s.epoch), Head: head})
 }
 
 // Ended implements Sink. The client hears of it under the id of its subscribe frame

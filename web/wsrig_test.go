@@ -88,7 +88,7 @@ func (h *fakeHub) Subscribe(ctx context.Context, user domain.UserID, room domain
 	}
 	f := &fakeFeed{hub: h, room: room, sink: sink, next: heads[0] + 1}
 	if !from.Live && from.After > heads[0] {
-		sink.Reset(heads[0])
+		sink.Reset(heads[0], "")
 		f.done = true
 		return f, nil
 	}
