@@ -232,6 +232,13 @@ func TestClient_cursorOfAnotherHistory(t *testing.T) {
 	var reset *client.ResetError
 	require.ErrorAs(t, err, &reset)
 	require.EqualValues(t, 1, reset.Head)
+
+	sub := a.Subscribe(room.ID, domain.Cursor{After: 1})
+	require.Eventually(t, func() bool { return sub.Epoch() == reset.Epoch }, 5*time.Second, time.Millisecond)
+	reset = nil
+	_, err = a.Subscribe(room.ID, domain.Cursor{After: 1, Epoch: "of another history"}).Next(ctx)
+	require.ErrorAs(t, err, &reset)
+	require.EqualValues(t, 1, reset.Head)
 }
 
 func TestClient_whatMayNotBeRead(t *testing.T) {

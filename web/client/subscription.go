@@ -62,7 +62,7 @@ type Subscription struct {
 // to a room: another one ends the first.
 func (c *Client) Subscribe(room domain.RoomID, from domain.Cursor) *Subscription {
 	sub := &Subscription{
-		client: c, room: room, live: from.Live, last: from.After,
+		client: c, room: room, live: from.Live, last: from.After, epoch: from.Epoch,
 		ready: make(chan struct{}, 1), caught: make(chan struct{}),
 	}
 	c.mu.Lock()

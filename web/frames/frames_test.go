@@ -57,6 +57,7 @@ func serverFrames() map[string]frames.Frame {
 		"event_member_joined":  event(domain.Event{Seq: 2, Kind: domain.MemberJoined, Key: "k2", User: &guest, Role: domain.Ordinary}),
 		"event_member_left":    event(domain.Event{Seq: 3, Kind: domain.MemberLeft, Key: "k3", User: &guest}),
 		"event_message_posted": event(domain.Event{Seq: 42, Kind: domain.MessagePosted, Key: "K", Body: "hi \"<ada>\" 👋\nsecond line"}),
+		"event_room_reset":     event(domain.Event{Seq: 44, Kind: domain.RoomReset}),
 		"event_lost":           event(domain.Event{Seq: 43, Kind: domain.EventLost}),
 	}
 }

@@ -3,7 +3,7 @@
 export class Connection {
   constructor(api, outbox, on) {
     Object.assign(this, { api, outbox, on });
-    this.rooms = new Map(); // room → {last, id, live}: last seq, id of its subscribe frame
+    this.rooms = new Map(); // room → {last, epoch, id, live}: last seq, id of its subscribe frame
     this.failures = 0;
     this.nextID = 1;
     this.sending = null; // {id, message}: the one in flight
@@ -126,7 +126,7 @@ export class Connection {
   subscribe(room) {
     const r = this.rooms.get(room);
     r.live = false;
-    r.id = this.send({ type: "subscribe", room, after: r.last });
+    r.id = this.send({ type: "subscribe", room, after: r.last, epoch: r.epoch });
   }
 
   flush() {
@@ -160,7 +160,7 @@ export class Connection {
         this.show(f.room);
         break;
       case "subscribed":
-        if (r) r.following = r.id === f.id;
+        if (r?.id === f.id) { r.following = true; r.epoch = f.epoch; }
         break;
       case "caught_up":
         if (r) r.live = true;
