@@ -17,6 +17,7 @@ import (
 
 	"confab/domain"
 	"confab/fanout"
+	"confab/ingest"
 	"confab/ingest/embedredis"
 	"confab/projector"
 	"confab/projector/mongodb"
@@ -36,6 +37,7 @@ type backends struct {
 	stream     *fanout.Stream
 	gate       *gate                // with an embedded Redis only
 	projector  *projector.Projector // with the projector role only
+	admission  *ingest.Admission    // with the node role and a Redis of its own only
 	closers    []func() error
 }
 
@@ -162,6 +164,9 @@ func (b *backends) problems(ctx context.Context) []web.ReadyProblem {
 			b.log.Warn("not ready", "component", backend.name, "err", err)
 			problems = append(problems, web.ReadyProblem{Component: backend.name, Reason: "it does not answer"})
 		}
+	}
+	if b.admission != nil && b.admission.Pending() {
+		problems = append(problems, web.ReadyProblem{Component: "redis", Reason: "it has just started; nodes look for what it may have lost"})
 	}
 	if b.projector != nil {
 		if err := b.projector.Ready(); err != nil {

@@ -25,6 +25,8 @@ type redisClients struct {
 	blocking *redis.Client
 	// live is for Pub/Sub.
 	live *redis.Client
+	// options are those of write.
+	options redis.Options
 }
 
 // newRedisClients does no I/O: connections are made when they are needed. timeout is
@@ -43,7 +45,14 @@ func newRedisClients(base redis.Options, timeout time.Duration, partitions int) 
 	blocking.PoolSize = partitions + 4
 	blocking.ReadTimeout = timeout + 2*time.Second
 	live.Protocol = 2
-	return redisClients{write: redis.NewClient(&write), blocking: redis.NewClient(&blocking), live: redis.NewClient(&live)}
+	return redisClients{write: redis.NewClient(&write), blocking: redis.NewClient(&blocking), live: redis.NewClient(&live), options: base}
+}
+
+// append returns a client for appends alone, which may be kept from a server. Close it.
+func (c redisClients) append(onConnect func(context.Context, *redis.Conn) error) *redis.Client {
+	options := c.options
+	options.OnConnect = onConnect
+	return redis.NewClient(&options)
 }
 
 func (c redisClients) Close() error {

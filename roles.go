@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"confab/domain"
 	"confab/fanout"
 	"confab/ingest"
@@ -59,7 +61,14 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 	}
 	timeline := fanout.NewTimeline(readable, b.store)
 
-	publisher, err := ingest.NewPublisher(b.redis.write, ingest.PublisherConfig{
+	// Made late: it asks the commands, and is asked when the first one is given.
+	var admission *ingest.Admission
+	var onConnect func(context.Context, *redis.Conn) error
+	if b.gate == nil {
+		onConnect = func(ctx context.Context, conn *redis.Conn) error { return admission.OnConnect(ctx, conn) }
+	}
+	appending := b.redis.append(onConnect)
+	publisher, err := ingest.NewPublisher(appending, ingest.PublisherConfig{
 		Live: b.gate == nil, Timeout: b.redisTimeout(), Logger: b.log, Registerer: b.registry,
 	})
 	if err != nil {
@@ -74,6 +83,12 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 	server, err := web.New(b.webConfig(timeline, commands, hub))
 	if err != nil {
 		return nil, err
+	}
+	stopAdmission := func() {}
+	if b.gate == nil {
+		admission = ingest.NewAdmission(commands)
+		b.admission = admission
+		stopAdmission = parts.start("admission", admission.Run)
 	}
 	stopHub := parts.start("hub", hub.Run)
 	stopWeb := parts.start("web", server.Run)
@@ -92,6 +107,10 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 			if err := publisher.Close(); err != nil {
 				b.log.Warn("close publisher", "err", err)
 			}
+			if err := appending.Close(); err != nil {
+				b.log.Warn("close the publisher's client", "err", err)
+			}
+			stopAdmission()
 		},
 	}, nil
 }

@@ -153,15 +153,11 @@ func (p *repairer) survey(ctx context.Context, room domain.RoomID) (remains, err
 		return remains{}, domain.Unavailable("Redis", err)
 	}
 	found := remains{room: room}
-	for i := range found.meta {
-		found.meta[i], _ = meta.Val()[i].(string)
-	}
+	found.readMeta(meta.Val())
 	found.frozen = meta.Val()[3] != nil
 	if err := found.addSalvaged(salvaged.Val()); err != nil {
 		return remains{}, err
 	}
-	found.head, _ = strconv.ParseUint(found.meta[0], 10, 64)
-	found.state, _ = strconv.ParseUint(found.meta[1], 10, 64)
 	if info.Err() == nil {
 		found.length, found.lastID = info.Val().Length, info.Val().LastGeneratedID
 	}
@@ -175,6 +171,15 @@ func (p *repairer) survey(ctx context.Context, room domain.RoomID) (remains, err
 		found.events = append(found.events, event{domain.Record{Room: room, Seq: seq, Payload: []byte(payload)}, key})
 	}
 	return found, nil
+}
+
+// readMeta takes in head, state and since of the meta hash.
+func (r *remains) readMeta(fields []any) {
+	for i := range r.meta {
+		r.meta[i], _ = fields[i].(string)
+	}
+	r.head, _ = strconv.ParseUint(r.meta[0], 10, 64)
+	r.state, _ = strconv.ParseUint(r.meta[1], 10, 64)
 }
 
 // carryOut has restore.lua do what the plan says. It returns false when the room is no

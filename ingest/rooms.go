@@ -59,6 +59,17 @@ func (c *rooms) drop(r *cachedRoom) {
 	}
 }
 
+// list returns all entries.
+func (c *rooms) list() []*cachedRoom {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := make([]*cachedRoom, 0, len(c.byID))
+	for _, el := range c.byID {
+		list = append(list, el.Value.(*cachedRoom))
+	}
+	return list
+}
+
 func (c *rooms) len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -91,22 +92,13 @@ func (p *repairer) gather(ctx context.Context, found remains, known knowledge) (
 			slog.String("room", string(found.room)), slog.Uint64("seen", known.issued), slog.Uint64("head", found.last()))
 		held = nil
 	}
-	args := []any{found.meta[0], found.meta[1], found.meta[2], known.issued}
-	for _, rec := range held {
-		if rec.Seq > known.archived {
-			args = append(args, rec.Seq, rec.Payload)
-		}
-	}
-	part := domain.PartitionOf(found.room, p.partitions)
-	done, err := salvageScript.Run(ctx, p.redis, []string{part.Meta(found.room), part.Salvage(found.room)}, args...).Bool()
-	if err != nil {
-		return false, redisError(err)
-	}
-	if !done {
-		return false, nil
+	held = slices.DeleteFunc(slices.Clone(held), func(rec domain.Record) bool { return rec.Seq <= known.archived })
+	if done, err := p.freeze(ctx, found, known.issued, held); err != nil || !done {
+		return false, err
 	}
 	p.logger.WarnContext(ctx, "a room went back; gathering what nodes know of it", slog.String("room", string(found.room)),
-		slog.Uint64("head", found.head), slog.Uint64("issued", known.issued), slog.Int("events", (len(args)-4)/2))
+		slog.Uint64("head", found.head), slog.Uint64("issued", known.issued), slog.Int("events", len(held)))
+	meta := domain.PartitionOf(found.room, p.partitions).Meta(found.room)
 	end := time.After(p.grace)
 	look := time.NewTicker(max(time.Millisecond, min(p.grace/20, 100*time.Millisecond)))
 	defer look.Stop()
@@ -117,11 +109,26 @@ func (p *repairer) gather(ctx context.Context, found remains, known knowledge) (
 		case <-ctx.Done():
 			return false, domain.Unavailable("the room", ctx.Err())
 		case <-look.C:
-			if repaired, _ := p.redis.HExists(ctx, part.Meta(found.room), "since").Result(); repaired {
+			if repaired, _ := p.redis.HExists(ctx, meta, "since").Result(); repaired {
 				return true, nil
 			}
 		}
 	}
+}
+
+// freeze freezes the room and leaves what this node knows of it: that event issued was
+// issued, and some events. It returns false when the room was no longer as it was found.
+func (p *repairer) freeze(ctx context.Context, found remains, issued uint64, held []domain.Record) (bool, error) {
+	args := []any{found.meta[0], found.meta[1], found.meta[2], issued}
+	for _, rec := range held {
+		args = append(args, rec.Seq, rec.Payload)
+	}
+	part := domain.PartitionOf(found.room, p.partitions)
+	done, err := salvageScript.Run(ctx, p.redis, []string{part.Meta(found.room), part.Salvage(found.room)}, args...).Bool()
+	if err != nil {
+		return false, redisError(err)
+	}
+	return done, nil
 }
 
 // continues reports whether what this node holds is of the same history as what is
