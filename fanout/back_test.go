@@ -149,6 +149,24 @@ func TestHub_resetsWhoSawAnotherHistory(t *testing.T) {
 			w.log.append(others...)
 			w.publish(others...)
 		},
+		"found when what was missed is fetched": func(w *world, m *mender) {
+			others := w.another(7, 13)
+			w.log.append(others...)
+			w.publish(others[6])
+		},
+		"found when the bus has lost its connection": func(w *world, m *mender) {
+			others := w.another(7, 12)
+			w.log.append(others...)
+			w.bus.gap()
+			w.publish(others[5]) // it would fit
+		},
+		"found when nothing seems to be missing": func(w *world, m *mender) {
+			w.log.append(w.another(7, 11)...)
+			w.bus.gap()
+		},
+		"found when too much was missed": func(w *world, m *mender) {
+			w.log.append(w.another(7, 12+1024)...)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inMendedWorld(t, func(w *world, m *mender) {
@@ -165,9 +183,10 @@ func TestHub_resetsWhoSawAnotherHistory(t *testing.T) {
 				require.EqualValues(t, 11, old.has())
 
 				again := w.subscribes(after(0))
-				w.publish(w.another(13, 13)...)
+				next := w.another(w.log.head()+1, w.log.head()+1)
+				w.publish(next...)
 				settled(time.Millisecond)
-				require.EqualValues(t, 13, again.has())
+				require.Equal(t, next[0].Seq, again.has())
 				require.False(t, again.reset)
 				require.EqualValues(t, 11, old.has())
 			})

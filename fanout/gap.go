@@ -11,6 +11,13 @@ import (
 // passed on, repeats are dropped, and anything beyond a gap is only remembered as
 // existing: the timeline has it, for an event is logged before it is published.
 func (r *room) accept(batch []domain.Record) {
+	r.listen() // a loss comes before what came behind it
+	if r.unsure {
+		for _, rec := range batch {
+			r.known = max(r.known, rec.Seq)
+		}
+		return
+	}
 	next := r.ring.last + 1
 	fit := batch[:0]
 	for _, rec := range batch {
@@ -31,27 +38,31 @@ func (r *room) accept(batch []domain.Record) {
 	r.extend(fit)
 }
 
-// behind reports whether events are known to exist that the room has not seen.
-func (r *room) behind() bool { return r.known > r.ring.last }
+// behind reports whether events are known to exist that the room has not seen, or may.
+func (r *room) behind() bool { return r.known > r.ring.last || r.unsure }
 
 // repair fetches a part of what is missing and reports whether that went well. Not
 // much is fetched for all members together, since they have to take it at once:
 // after a long absence of the bus each catches up at its own pace.
 func (r *room) repair(ctx context.Context) bool {
+	r.known = max(r.known, r.ring.last)
 	if r.known-r.ring.last > uint64(r.hub.cfg.RepairLimit) {
 		return r.jump(ctx)
 	}
-	r.hub.metrics.repairs.WithLabelValues("fetch").Inc()
 	missing := min(r.known-r.ring.last, pageEvents)
-	records, err := r.hub.cfg.Timeline.Range(ctx, r.id, r.ring.last, int(missing))
-	if err == nil && len(records) > 0 && records[0].Seq != r.ring.last+1 {
-		err = fmt.Errorf("timeline gave event %d instead of %d", records[0].Seq, r.ring.last+1)
+	if missing > 0 {
+		r.hub.metrics.repairs.WithLabelValues("fetch").Inc()
 	}
+	records, err := r.after(ctx, int(missing))
 	if err != nil {
 		r.repairFailed(ctx, err)
 		return false
 	}
-	if len(records) == 0 {
+	if r.stopped() {
+		return false
+	}
+	r.unsure = false
+	if len(records) == 0 && missing > 0 {
 		// Whoever said that there is more was wrong. If not, the next check of the head
 		// says so again.
 		r.hub.metrics.repairs.WithLabelValues("nothing").Inc()
@@ -59,6 +70,36 @@ func (r *room) repair(ctx context.Context) bool {
 	}
 	r.extend(records)
 	return true
+}
+
+// after reads up to limit events after the last one, which it reads too, to see whether
+// it is still what was delivered. If not, it closes the room.
+func (r *room) after(ctx context.Context, limit int) ([]domain.Record, error) {
+	last := r.ring.last
+	f, held := r.ring.at(last)
+	if !held && limit == 0 {
+		return nil, nil
+	}
+	from := last
+	if held {
+		from--
+		limit++
+	}
+	records, err := r.hub.cfg.Timeline.Range(ctx, r.id, from, limit)
+	if err != nil {
+		return nil, err
+	}
+	if held && len(records) > 0 && records[0].Seq == last {
+		if r.differs(f, records[0]) {
+			r.forked()
+			return nil, nil
+		}
+		records = records[1:]
+	}
+	if len(records) > 0 && records[0].Seq != last+1 {
+		return nil, fmt.Errorf("timeline gave event %d instead of %d", records[0].Seq, last+1)
+	}
+	return records, nil
 }
 
 // jump moves the room on to its head, and lets all members catch up by themselves.
@@ -70,6 +111,14 @@ func (r *room) jump(ctx context.Context) bool {
 		r.repairFailed(ctx, err)
 		return false
 	}
+	if _, err := r.after(ctx, 0); err != nil {
+		r.repairFailed(ctx, err)
+		return false
+	}
+	if r.stopped() {
+		return false
+	}
+	r.unsure = false
 	r.known = max(heads[0], r.ring.last)
 	if r.known == r.ring.last {
 		return true

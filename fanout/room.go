@@ -34,11 +34,13 @@ type room struct {
 	subs      map[*Subscription]struct{}
 	entering  []*Subscription
 	heard     uint64    // newest seq that somebody knows of
+	lost      bool      // the bus has lost something
 	left      bool      // a member's subscription ended
 	idleSince time.Time // when the last subscription ended
 
 	// Of the goroutine alone:
 	known   uint64 // newest seq known to exist; when beyond the ring's last, there is a gap
+	unsure  bool   // whether the ring's last event is still the history; nothing follows it until that is known
 	members []*Subscription
 	batch   []domain.Record // scratch
 	frames  []frame         // scratch
@@ -106,13 +108,13 @@ func (r *room) feed(ctx context.Context, events <-chan *message.Message) {
 	for m := range events {
 		m.Ack()
 		if IsGap(m) {
-			r.hub.checkSoon()
+			r.missed()
 			continue
 		}
 		rec, err := domain.SkimRecord(r.id, m.Payload)
 		if err != nil {
 			r.hub.cfg.Logger.Error("live message is no event of its room", "room", r.id, "error", err)
-			r.hub.checkSoon()
+			r.missed()
 			continue
 		}
 		select {
@@ -121,6 +123,16 @@ func (r *room) feed(ctx context.Context, events <-chan *message.Message) {
 			return
 		}
 	}
+}
+
+// missed notes that the bus has lost something: events, and with its connection maybe the
+// server that it knew.
+func (r *room) missed() {
+	r.mu.Lock()
+	r.lost = true
+	r.mu.Unlock()
+	r.hub.checkSoon()
+	r.poke()
 }
 
 // serve is the life of the room.
@@ -186,10 +198,11 @@ func (r *room) gather(rec domain.Record) []domain.Record {
 // listen takes in what others told the room, and lets go of members that ended.
 func (r *room) listen() {
 	r.mu.Lock()
-	heard, left := r.heard, r.left
-	r.heard, r.left = 0, false
+	heard, left, lost := r.heard, r.left, r.lost
+	r.heard, r.left, r.lost = 0, false, false
 	r.mu.Unlock()
 	r.known = max(r.known, heard)
+	r.unsure = r.unsure || lost
 	if left {
 		r.keep(func(m *Subscription) bool { return !m.ended() })
 	}

@@ -32,7 +32,11 @@ type Admission struct {
 }
 
 // NewAdmission returns the Admission to the service's Redis. It admits while Run runs.
-func NewAdmission(s *Service) *Admission { return &Admission{service: s} }
+func NewAdmission(s *Service) *Admission {
+	a := &Admission{service: s}
+	a.pending.Store(true)
+	return a
+}
 
 // Pending reports whether a server waits for its admission, as Run has last seen.
 func (a *Admission) Pending() bool { return a.pending.Load() }
