@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"confab/domain"
+	"confab/projector/mongodb"
 	"confab/web/client"
 )
 
@@ -74,6 +77,124 @@ func TestCluster_putsBackWhatOnlyItsNodesHold(t *testing.T) {
 	eventually(t, 30*time.Second, "history is complete", func() error {
 		got, err := ada.bodies(room)
 		if err == nil && !slices.Equal(got, want) {
+			err = fmt.Errorf("history is %q", got)
+		}
+		return err
+	})
+}
+
+// A node is stopped while it alone holds the newest events, Redis is emptied, and the
+// other node goes on without it. What it then says cannot be put back any more: the room's
+// epoch changes, and who saw the other history hears of it, connected or away.
+func TestCluster_aForkBeginsANewEpoch(t *testing.T) {
+	c := newCluster(t, 2)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	late, other := c.nodes[0], "http://"+c.nodes[1].addr
+	session, err := client.Guest(ctx, "http://"+late.addr, "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada, ada2 := api{base: session.Server, token: session.Token}, api{base: other, token: session.Token}
+	room := ada.makeRoom(t, "weather")
+	say := func(a api, seq uint64, body string) {
+		t.Helper()
+		eventually(t, 15*time.Second, body, func() error { // an emptied Redis is not trusted at once
+			got, err := a.post(room, body, body)
+			if err == nil && got != seq {
+				t.Fatalf("%s got seq %d", body, got)
+			}
+			return err
+		})
+	}
+	follow := func(server string, from domain.Cursor) *client.Subscription {
+		t.Helper()
+		s := *session
+		s.Server = server
+		follower, err := client.Dial(ctx, &s, client.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(follower.Close)
+		return follower.Subscribe(domain.RoomID(room), from)
+	}
+	hears := func(sub *client.Subscription, seq uint64, body string) {
+		t.Helper()
+		for {
+			e, err := sub.Next(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Seq == seq {
+				if e.Body != body {
+					t.Fatalf("event %d is %q, want %q", seq, e.Body, body)
+				}
+				return
+			}
+		}
+	}
+	isReset := func(sub *client.Subscription) (epoch string) {
+		t.Helper()
+		for {
+			_, err := sub.Next(ctx)
+			if reset, ok := errors.AsType[*client.ResetError](err); ok {
+				return reset.Epoch
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+
+	say(ada, 2, "known to all")
+	store, err := mongodb.Open(ctx, c.mongo.URI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	eventually(t, 30*time.Second, "it is archived", func() error {
+		head, err := store.Head(ctx, domain.RoomID(room))
+		if err == nil && head < 2 {
+			err = fmt.Errorf("the archive's head is %d", head)
+		}
+		return err
+	})
+	c.projector.stop(t)
+	faithful := follow("http://"+late.addr, domain.Cursor{})
+	say(ada, 3, "known to one")
+	say(ada, 4, "known to one as well")
+	hears(faithful, 4, "known to one as well")
+	first := domain.Cursor{After: 4, Epoch: faithful.Epoch()}
+	stopped := victimOf(t, late)
+	stopped.pause()
+	r := redis.NewClient(&redis.Options{Addr: c.redis.Addr})
+	defer r.Close()
+	if err := r.FlushAll(ctx).Err(); err != nil {
+		t.Fatal(err)
+	}
+	say(ada2, 3, "in its place")
+	say(ada2, 4, "as well")
+	say(ada2, 5, "and on")
+	moved := follow(other, first) // nobody can know yet that it saw another event 4
+	hears(moved, 5, "and on")
+	stopped.resume()
+
+	epoch := isReset(faithful)
+	if epoch == first.Epoch {
+		t.Error("the epoch is the same")
+	}
+	for name, sub := range map[string]*client.Subscription{"moved": moved, "away": follow(other, first)} {
+		if got := isReset(sub); got != epoch {
+			t.Errorf("%s: epoch %s, want %s", name, got, epoch)
+		}
+	}
+	again := follow(other, domain.Cursor{After: 6, Epoch: epoch})
+	c.projector.restart(t)
+	say(ada, 7, "all together")
+	hears(again, 7, "all together")
+	eventually(t, 30*time.Second, "history is complete", func() error {
+		got, err := ada.bodies(room)
+		if want := []string{"known to all", "in its place", "as well", "and on", "all together"}; err == nil && !slices.Equal(got, want) {
 			err = fmt.Errorf("history is %q", got)
 		}
 		return err

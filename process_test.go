@@ -119,6 +119,7 @@ func (p *process) stop(t testing.TB) {
 	if p.cmd.ProcessState != nil {
 		return
 	}
+	_ = p.cmd.Process.Signal(syscall.SIGCONT) // a failed test may have paused it
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	ended := make(chan error, 1)
 	go func() { ended <- p.cmd.Wait() }()

@@ -93,9 +93,9 @@ func TestHub_putsBackWhatRedisLost(t *testing.T) {
 		settled(time.Millisecond)
 		m.does(func() error {
 			held := w.hub.Recent(w.hist.Room)
-			assert.Equal(t, w.hist.Records(2, 51), held)
+			assert.Equal(t, w.hist.Records(1, 51), held)
 			assert.Equal(t, uint64(31), w.log.head())
-			w.log.append(held[30:]...)
+			w.log.append(held[31:]...)
 			return nil
 		})
 		w.log.lose(20)

@@ -97,9 +97,37 @@ func (r *room) open(ctx context.Context) (<-chan *message.Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read head: %w", err)
 	}
-	r.ring.jump(heads[0])
-	r.known = heads[0]
+	if err := r.begin(ctx, heads[0]); err != nil {
+		return nil, err
+	}
 	return events, nil
+}
+
+// begin makes the ring hold what the room's history ends with, up to head: what a few
+// subscribers are about to be given, what may have to be put back (back.go), and what the
+// history can be told by from another.
+func (r *room) begin(ctx context.Context, head uint64) error {
+	after := head - min(head, pageEvents)
+	r.ring.jump(after)
+	r.known = head
+	if head == 0 {
+		return nil
+	}
+	records, err := r.hub.cfg.Timeline.Range(ctx, r.id, after, pageEvents)
+	if err != nil {
+		return fmt.Errorf("read the newest events: %w", err)
+	}
+	if len(records) == 0 || records[0].Seq != after+1 { // it changes at this moment
+		r.ring.jump(head)
+		return nil
+	}
+	for len(records) > 0 { // nobody is a member yet
+		n := r.encode(records)
+		r.ring.append(r.frames)
+		records = records[n:]
+	}
+	clear(r.frames)
+	return nil
 }
 
 // feed takes messages off the bus as fast as it hands them out, so that they can
