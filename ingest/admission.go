@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -130,7 +131,7 @@ func lookAtServer(ctx context.Context, client redis.Cmdable) (server, error) {
 	_, rest, _ := strings.Cut(info, "run_id:")
 	id, _, _ := strings.Cut(rest, "\r\n")
 	admitted, err := client.Get(ctx, serverKey).Result()
-	if err == redis.Nil {
+	if errors.Is(err, redis.Nil) {
 		err = nil
 	}
 	return server{id: id, admitted: admitted}, err
