@@ -1,9 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"text/tabwriter"
@@ -217,18 +217,17 @@ type tally struct {
 	longest time.Duration
 }
 
-func (v *verdict) table(w *tabwriter.Writer, faults map[string]*tally, silence time.Duration) {
+func (v *verdict) table(w *tabwriter.Writer, faults map[string]*tally, missing map[string]string, silence time.Duration) {
 	fmt.Fprintln(w, "fault\ttimes\tlongest recovery")
 	var all tally
-	names := make([]string, 0, len(faults))
-	for name, f := range faults {
-		names = append(names, name)
+	for _, name := range slices.Sorted(maps.Keys(faults)) {
+		f := faults[name]
 		all.times += f.times
 		all.longest = max(all.longest, f.longest)
+		fmt.Fprintf(w, "%s\t%d\t%v\n", name, f.times, f.longest.Round(time.Millisecond))
 	}
-	slices.SortFunc(names, cmp.Compare[string])
-	for _, name := range names {
-		fmt.Fprintf(w, "%s\t%d\t%v\n", name, faults[name].times, faults[name].longest.Round(time.Millisecond))
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		fmt.Fprintf(w, "%s\t0\tNOT INJECTED: %s\n", name, missing[name])
 	}
 	fmt.Fprintf(w, "all\t%d\t%v\n\n", all.times, all.longest.Round(time.Millisecond))
 	fmt.Fprintln(w, "sent\tacked\tacked again\tin doubt\tof them posted\tlongest silence for one client")

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,8 +28,11 @@ type chaosCrowd struct {
 	heads   map[domain.RoomID]uint64 // where following ends
 	headSet chan struct{}            // closed when heads is set
 
-	mu   sync.Mutex
-	acks []time.Time
+	talk sync.RWMutex // held for reading while a message is under way
+
+	mu     sync.Mutex
+	acks   map[domain.RoomID][]time.Time
+	newest map[domain.RoomID]uint64 // acked seq
 }
 
 // sender is the sending half of a chatter.
@@ -35,7 +40,8 @@ type sender struct {
 	*chatter
 	random   *rand.Rand
 	attempts []*attempt
-	broken   []error // promises that it saw broken as a follower
+	seenTo   atomic.Uint64 // the length of seen, for others
+	broken   []error       // promises that it saw broken as a follower
 }
 
 // attempt is a message and what became of it, as far as its sender knows.
@@ -55,6 +61,7 @@ func gatherChaos(t *testing.T, server string, messages int, within time.Duration
 		crowd: l.gather(t),
 		pace:  max(250*time.Millisecond, within*time.Duration(l.clients)/time.Duration(messages)),
 		stop:  make(chan struct{}), headSet: make(chan struct{}),
+		acks: map[domain.RoomID][]time.Time{}, newest: map[domain.RoomID]uint64{},
 	}
 	for i, chat := range c.chats {
 		c.sends = append(c.sends, &sender{chatter: chat, random: rand.New(rand.NewPCG(seed, uint64(i)))})
@@ -84,9 +91,12 @@ func (c *chaosCrowd) send(ctx context.Context, i int) error {
 			return ctx.Err()
 		case <-time.After(c.pace/2 + time.Duration(s.random.Int64N(int64(c.pace)))):
 		}
+		c.talk.RLock()
 		a := &attempt{key: client.NewKey(), body: fmt.Sprintf("message %d of client %d", n, i), began: time.Now()}
 		s.attempts = append(s.attempts, a)
-		if err := c.post(ctx, s, a); err != nil {
+		err := c.post(ctx, s, a)
+		c.talk.RUnlock()
+		if err != nil {
 			return fmt.Errorf("client %d: %s: %w", i, a.body, err)
 		}
 	}
@@ -149,20 +159,51 @@ func (c *chaosCrowd) once(ctx context.Context, s *sender, a *attempt, send func(
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.acks = append(c.acks, time.Now())
+	c.acks[s.room] = append(c.acks[s.room], time.Now())
+	c.newest[s.room] = max(c.newest[s.room], seq)
 	return nil
 }
 
-// ackedAfter returns the first ack after a moment.
-func (c *chaosCrowd) ackedAfter(moment time.Time) (first time.Time, ok bool) {
+// hush makes everybody stop sending, and returns when all have seen what was acked and
+// a while has passed. speak lets them go on.
+func (c *chaosCrowd) hush(t *testing.T, awhile time.Duration) (speak func()) {
+	t.Helper()
+	c.talk.Lock()
+	quiet := false
+	defer func() {
+		if !quiet { // the test ends here
+			c.talk.Unlock()
+		}
+	}()
+	eventually(t, mustSettle, "all have seen what was acked", func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, s := range c.sends {
+			if seen := s.seenTo.Load(); seen < c.newest[s.room] {
+				return fmt.Errorf("%s saw %d of %d events", s.session.User.Name, seen, c.newest[s.room])
+			}
+		}
+		return nil
+	})
+	<-time.After(awhile)
+	quiet = true
+	return c.talk.Unlock
+}
+
+// ackedAfter returns when, after a moment, a message was acked in every room.
+func (c *chaosCrowd) ackedAfter(moment time.Time) (all time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, at := range c.acks {
-		if at.After(moment) {
-			return at, true
+	for _, room := range c.rooms {
+		first := slices.IndexFunc(c.acks[room], func(at time.Time) bool { return at.After(moment) })
+		if first < 0 {
+			return time.Time{}, false
+		}
+		if at := c.acks[room][first]; at.After(all) {
+			all = at
 		}
 	}
-	return time.Time{}, false
+	return all, true
 }
 
 // follow takes events until it has the room's head, and now and then subscribes again
@@ -171,7 +212,7 @@ func (c *chaosCrowd) follow(ctx context.Context, s *sender, random *rand.Rand) e
 	sub := s.client.Subscribe(s.room, domain.Cursor{})
 	for {
 		turn, cancel := context.WithTimeout(ctx, time.Second)
-		err := take(turn, s.chatter, sub)
+		err := s.take(turn, sub)
 		cancel()
 		select {
 		case <-c.headSet:
@@ -195,12 +236,13 @@ func (c *chaosCrowd) follow(ctx context.Context, s *sender, random *rand.Rand) e
 	}
 }
 
-func take(ctx context.Context, chat *chatter, sub *client.Subscription) error {
+func (s *sender) take(ctx context.Context, sub *client.Subscription) error {
 	for {
 		e, err := sub.Next(ctx)
 		if err != nil {
 			return err
 		}
-		chat.seen = append(chat.seen, e)
+		s.seen = append(s.seen, e)
+		s.seenTo.Store(uint64(len(s.seen)))
 	}
 }

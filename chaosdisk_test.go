@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// smallDisk is a file system of its own that can be made full.
+type smallDisk struct{ dir string }
+
+// mountDisk mounts a small disk until the test ends. Where we may not mount, the folder
+// is there all the same, with an error.
+func mountDisk(t *testing.T) (*smallDisk, error) {
+	d := &smallDisk{t.TempDir()}
+	// A long run writes some ten MB of log, the rewriting of which needs room, too.
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=128m,mode=700", "confab-chaos", d.dir).CombinedOutput(); err != nil {
+		return d, fmt.Errorf("mount: %w: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", d.dir).CombinedOutput(); err != nil {
+			t.Errorf("umount %s: %v: %s", d.dir, err, out)
+		}
+	})
+	return d, nil
+}
+
+func (d *smallDisk) ballast() string { return filepath.Join(d.dir, "ballast") }
+
+// fill leaves no free byte.
+func (d *smallDisk) fill() error {
+	f, err := os.Create(d.ballast())
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	chunk := make([]byte, 1<<20)
+	for err == nil {
+		_, err = f.Write(chunk)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	return nil
+}
+
+// diskFull leaves a process without a byte to write, and then what it had. revive
+// starts it again if it chose to die.
+func diskFull(t *testing.T, of string, d *smallDisk, revive func()) fault {
+	return fault{name: "disk full " + of, on: of, least: 3 * time.Second, most: 6 * time.Second,
+		strike: func(*rand.Rand) (string, func()) {
+			if err := d.fill(); err != nil {
+				t.Errorf("fill the disk of %s: %v", of, err)
+			}
+			return of, func() {
+				if err := os.Remove(d.ballast()); err != nil {
+					t.Errorf("empty the disk of %s: %v", of, err)
+				}
+				revive()
+			}
+		}}
+}
