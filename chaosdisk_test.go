@@ -50,6 +50,9 @@ func (d *smallDisk) fill() error {
 	return nil
 }
 
+// empty takes back what fill took.
+func (d *smallDisk) empty() error { return os.Remove(d.ballast()) }
+
 // diskFull leaves a process without a byte to write, and then what it had. revive
 // starts it again if it chose to die.
 func diskFull(t *testing.T, of string, d *smallDisk, revive func()) fault {
@@ -59,7 +62,7 @@ func diskFull(t *testing.T, of string, d *smallDisk, revive func()) fault {
 				t.Errorf("fill the disk of %s: %v", of, err)
 			}
 			return of, func() {
-				if err := os.Remove(d.ballast()); err != nil {
+				if err := d.empty(); err != nil {
 					t.Errorf("empty the disk of %s: %v", of, err)
 				}
 				revive()
