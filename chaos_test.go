@@ -23,6 +23,7 @@ const (
 	chaosMessages = 2500             // few: the tests' Mongo-protocol server scans whole collections
 	chaosRound    = 3 * time.Second  // for a fault, about
 	mustRecover   = 30 * time.Second // from the last heal to the next ack in each room
+	mustHear      = 15 * time.Second // what was said last, when nothing is wrong any more
 	mustSettle    = 2 * time.Minute  // from the last fault until everybody has seen all
 )
 

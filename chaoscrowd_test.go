@@ -28,7 +28,8 @@ type chaosCrowd struct {
 	heads   map[domain.RoomID]uint64 // where following ends
 	headSet chan struct{}            // closed when heads is set
 
-	talk sync.RWMutex // held for reading while a message is under way
+	talk   sync.RWMutex // held for reading while a message is under way
+	hushed atomic.Bool
 
 	mu     sync.Mutex
 	acks   map[domain.RoomID][]time.Time
@@ -164,30 +165,30 @@ func (c *chaosCrowd) once(ctx context.Context, s *sender, a *attempt, send func(
 	return nil
 }
 
-// hush makes everybody stop sending, and returns when all have seen what was acked and
-// a while has passed. speak lets them go on.
-func (c *chaosCrowd) hush(t *testing.T, awhile time.Duration) (speak func()) {
-	t.Helper()
+// hush makes everybody stop sending, and returns when what is under way is answered.
+// speak lets them go on; it may be called twice.
+func (c *chaosCrowd) hush() (speak func()) {
 	c.talk.Lock()
-	quiet := false
-	defer func() {
-		if !quiet { // the test ends here
-			c.talk.Unlock()
-		}
-	}()
-	eventually(t, mustSettle, "all have seen what was acked", func() error {
+	c.hushed.Store(true)
+	return sync.OnceFunc(func() {
+		c.hushed.Store(false)
+		c.talk.Unlock()
+	})
+}
+
+// caughtUp waits until all have seen what was acked.
+func (c *chaosCrowd) caughtUp(t *testing.T, within time.Duration) {
+	t.Helper()
+	eventually(t, within, "all have seen what was acked", func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, s := range c.sends {
 			if seen := s.seenTo.Load(); seen < c.newest[s.room] {
-				return fmt.Errorf("%s saw %d of %d events", s.session.User.Name, seen, c.newest[s.room])
+				return fmt.Errorf("%s saw %d of %d events of room %s", s.session.User.Name, seen, c.newest[s.room], s.room)
 			}
 		}
 		return nil
 	})
-	<-time.After(awhile)
-	quiet = true
-	return c.talk.Unlock
 }
 
 // ackedAfter returns when, after a moment, a message was acked in every room.
@@ -207,7 +208,7 @@ func (c *chaosCrowd) ackedAfter(moment time.Time) (all time.Time, ok bool) {
 }
 
 // follow takes events until it has the room's head, and now and then subscribes again
-// from where it is.
+// from where it is. Not in a hush: then it is up to the server to find what it missed.
 func (c *chaosCrowd) follow(ctx context.Context, s *sender, random *rand.Rand) error {
 	sub := s.client.Subscribe(s.room, domain.Cursor{})
 	for {
@@ -224,7 +225,7 @@ func (c *chaosCrowd) follow(ctx context.Context, s *sender, random *rand.Rand) e
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("%s saw %d events of room %s: %w", s.session.User.Name, len(s.seen), s.room, ctx.Err())
-		case errors.Is(err, context.DeadlineExceeded) && random.IntN(10) > 0:
+		case errors.Is(err, context.DeadlineExceeded) && (random.IntN(10) > 0 || c.hushed.Load()):
 			continue
 		case !errors.Is(err, context.DeadlineExceeded):
 			s.broken = append(s.broken, err)

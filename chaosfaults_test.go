@@ -27,6 +27,7 @@ type fault struct {
 	on          string // two faults with the same may hit the same, so they do not come together
 	least, most time.Duration
 	alone       bool // comes when all is well and everybody has seen everything, and nothing with it
+	silenced    bool // ends in silence: no later message helps anybody to notice what is missing
 	strike      func(random *rand.Rand) (whom string, heal func())
 }
 
@@ -104,14 +105,27 @@ func pubSubLoss(do redisCommand) fault {
 		}}
 }
 
-// deafness makes half of the live messages to a node vanish while its connection stands.
-func deafness(links []*chaosProxy) fault {
-	return fault{name: "lost Pub/Sub messages", on: "node–redis", least: 2 * time.Second, most: 5 * time.Second,
-		strike: func(random *rand.Rand) (string, func()) {
-			p := links[random.IntN(len(links))]
-			p.set(weather{losePushes: true})
-			return p.name, func() { p.set(weather{}) }
-		}}
+// deafness makes half of the live messages vanish while the connections stand: to one
+// node, and to all of them up to the last word that is said.
+func deafness(links []*chaosProxy) []fault {
+	set := func(deaf []*chaosProxy, w weather) {
+		for _, p := range deaf {
+			p.set(w)
+		}
+	}
+	strike := func(deaf []*chaosProxy) func() {
+		set(deaf, weather{losePushes: true})
+		return func() { set(deaf, weather{}) }
+	}
+	return []fault{
+		{name: "lost Pub/Sub messages", on: "node–redis", least: 2 * time.Second, most: 5 * time.Second,
+			strike: func(random *rand.Rand) (string, func()) {
+				n := random.IntN(len(links))
+				return links[n].name, strike(links[n : n+1])
+			}},
+		{name: "lost last Pub/Sub messages", on: "node–redis", least: 2 * time.Second, most: 3 * time.Second, alone: true, silenced: true,
+			strike: func(*rand.Rand) (string, func()) { return "all nodes", strike(links) }},
+	}
 }
 
 // drained stops a process with SIGTERM, which a node answers by sending its clients

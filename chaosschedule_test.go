@@ -47,31 +47,67 @@ func (s *schedule) draw() (chosen []fault) {
 	return chosen
 }
 
+// round lets faults happen at once, waits until every room goes on after all is healed,
+// and takes a breath.
+func (s *schedule) round(t *testing.T, chosen []fault) {
+	speak := func() {}
+	if chosen[0].alone {
+		speak = s.calm(t)
+	}
+	var healings []healing
+	for _, f := range chosen {
+		healings = append(healings, s.strike(t, f))
+	}
+	speak()
+	heal(healings)
+	recovery := s.recovery(t)
+	for _, f := range chosen {
+		s.tallies[f.name].times++
+		s.tallies[f.name].longest = max(s.tallies[f.name].longest, recovery)
+	}
+	<-time.After(time.Duration(s.random.Int64N(int64(time.Second))))
+}
+
+// calm returns when everybody is silent and has seen everything, and some time has passed.
+func (s *schedule) calm(t *testing.T) (speak func()) {
+	speak = s.crowd.hush()
+	defer func() {
+		if t.Failed() {
+			speak()
+		}
+	}()
+	s.crowd.caughtUp(t, mustSettle)
+	<-time.After(3 * time.Second)
+	return speak
+}
+
 type healing struct {
 	at   time.Time
 	heal func()
 }
 
-// round lets faults happen at once, waits until every room goes on after all is healed,
-// and takes a breath.
-func (s *schedule) round(t *testing.T, chosen []fault) {
-	var healings []healing
+func (s *schedule) strike(t *testing.T, f fault) healing {
+	whom, heal := f.strike(s.random)
+	lasts := f.lasts(s.random)
+	t.Logf("%v %s (%s) for %v", time.Now().Format("15:04:05.000"), f.name, whom, lasts.Round(time.Millisecond))
+	end := time.Now().Add(lasts)
+	if !f.silenced {
+		return healing{end, heal}
+	}
+	return healing{end, func() {
+		defer s.crowd.hush()()
+		heal()
+		s.crowd.caughtUp(t, mustHear)
+	}}
+}
+
+// heal heals each when its time has come, and all at once should one fail.
+func heal(healings []healing) {
 	defer func() {
-		for _, h := range healings { // left over by a failure
+		for _, h := range healings {
 			h.heal()
 		}
 	}()
-	speak := func() {}
-	if chosen[0].alone {
-		speak = s.crowd.hush(t, 3*time.Second)
-	}
-	for _, f := range chosen {
-		whom, heal := f.strike(s.random)
-		lasts := f.lasts(s.random)
-		t.Logf("%v %s (%s) for %v", time.Now().Format("15:04:05.000"), f.name, whom, lasts.Round(time.Millisecond))
-		healings = append(healings, healing{time.Now().Add(lasts), heal})
-	}
-	speak()
 	slices.SortFunc(healings, func(a, b healing) int { return a.at.Compare(b.at) })
 	for len(healings) > 0 {
 		next := healings[0]
@@ -79,12 +115,6 @@ func (s *schedule) round(t *testing.T, chosen []fault) {
 		healings = healings[1:]
 		next.heal()
 	}
-	recovery := s.recovery(t)
-	for _, f := range chosen {
-		s.tallies[f.name].times++
-		s.tallies[f.name].longest = max(s.tallies[f.name].longest, recovery)
-	}
-	<-time.After(time.Duration(s.random.Int64N(int64(time.Second))))
 }
 
 // recovery waits for the next ack in each room and returns how long that took. The run ends when it

@@ -97,13 +97,10 @@ func chaosCluster(t *testing.T, random *rand.Rand) chaosWorld {
 		w.add(faultsBetween(kind, links[kind]...)...)
 	}
 	do := redisCommands(t, redis)
-	w.add(pubSubLoss(do), deafness(links["node–redis"]))
+	w.add(pubSubLoss(do))
+	w.add(deafness(links["node–redis"])...)
 	w.add(lostData(t, redis, disk.dir, do)...)
-	w.addIf(noDisk, diskFull(t, "redis", disk, func() {
-		if redis.Ended() { // it does when it cannot write its append-only file
-			redis.Restart()
-		}
-	}))
+	w.addIf(noDisk, redisDiskFull(t, redis, disk))
 	clock, noClock := makeClock(t)
 	if noClock == nil {
 		redis.Env, nginx.Env = clock.env(), clock.env()
@@ -129,10 +126,11 @@ func chaosEmbedded(t *testing.T, random *rand.Rand) chaosWorld {
 	w := chaosWorld{server: "http://" + link.addr, missing: map[string]string{}}
 	w.add(faultsOf("embedded", victimsOf(t, []*process{p})...)...)
 	w.add(faultsBetween("client–embedded", link)...)
-	w.addIf(noDisk, diskFull(t, "embedded", disk, func() {}))
+	path := filepath.Join(disk.dir, "confab.db")
+	w.addIf(noDisk, storeDiskFull(t, p, path, disk))
 	w.openStore = func(t *testing.T) domain.Store {
 		p.stop(t)
-		store, err := sqlite.Open(t.Context(), filepath.Join(disk.dir, "confab.db"))
+		store, err := sqlite.Open(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
