@@ -13,7 +13,7 @@ CHAOS    ?= 0
 PACKAGES  = $(shell go list ./... | grep -vx confab) ./.ci/testsummary
 FUZZTIME ?= 20s
 
-# How many times every fault of the chaos comes: one pass is its short form, some five
+# How many times every fault of the chaos comes: one pass is its short form, some four
 # minutes for both modes. Seed 0 draws one and prints it.
 PASSES        ?= 1
 SEED          ?= 0

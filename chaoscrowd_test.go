@@ -177,14 +177,13 @@ func (c *chaosCrowd) hush() (speak func()) {
 }
 
 // caughtUp waits until all have seen what was acked.
-func (c *chaosCrowd) caughtUp(t *testing.T, within time.Duration) {
-	t.Helper()
-	eventually(t, within, "all have seen what was acked", func() error {
+func (c *chaosCrowd) caughtUp(within time.Duration) error {
+	return tryFor(within, func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, s := range c.sends {
 			if seen := s.seenTo.Load(); seen < c.newest[s.room] {
-				return fmt.Errorf("%s saw %d of %d events of room %s", s.session.User.Name, seen, c.newest[s.room], s.room)
+				return fmt.Errorf("%s saw %d of %d events of room %s in %v", s.session.User.Name, seen, c.newest[s.room], s.room, within)
 			}
 		}
 		return nil

@@ -71,12 +71,9 @@ func (s *schedule) round(t *testing.T, chosen []fault) {
 // calm returns when everybody is silent and has seen everything, and some time has passed.
 func (s *schedule) calm(t *testing.T) (speak func()) {
 	speak = s.crowd.hush()
-	defer func() {
-		if t.Failed() {
-			speak()
-		}
-	}()
-	s.crowd.caughtUp(t, mustSettle)
+	if err := s.crowd.caughtUp(mustSettle); err != nil {
+		t.Error(err)
+	}
 	<-time.After(3 * time.Second)
 	return speak
 }
@@ -97,7 +94,9 @@ func (s *schedule) strike(t *testing.T, f fault) healing {
 	return healing{end, func() {
 		defer s.crowd.hush()()
 		heal()
-		s.crowd.caughtUp(t, mustHear)
+		if err := s.crowd.caughtUp(mustHear); err != nil {
+			t.Error("after the last word: ", err)
+		}
 	}}
 }
 
@@ -117,8 +116,8 @@ func heal(healings []healing) {
 	}
 }
 
-// recovery waits for the next ack in each room and returns how long that took. The run ends when it
-// takes too long, and is judged.
+// recovery waits for the next ack in each room and returns how long that took. The run
+// ends when it takes too long, and is judged.
 func (s *schedule) recovery(t *testing.T) time.Duration {
 	healed := time.Now()
 	for time.Since(healed) < mustRecover {

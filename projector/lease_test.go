@@ -96,7 +96,7 @@ func TestLease_clockOfRedisSetBack(t *testing.T) {
 		mustAcquire(t, dead, true)
 		require.NoError(t, client.PExpire(t.Context(), dead.key, time.Hour).Err())
 		mustAcquire(t, heir, false)
-		time.Sleep(2*ttl + time.Millisecond) //nolint:forbidigo // synctest: the lease runs out
+		time.Sleep(2*ttl + time.Millisecond) // synctest: the lease runs out
 		mustAcquire(t, heir, true)
 	})
 }
