@@ -55,12 +55,13 @@ type attempt struct {
 	refused   error     // the server said that it is not posted
 }
 
-// gatherChaos makes a crowd that sends about messages messages within the time.
+// gatherChaos makes a crowd that sends about messages messages within the time, or
+// more if that is long: there is to be something under way whenever a fault comes.
 func gatherChaos(t *testing.T, server string, messages int, within time.Duration, seed uint64) *chaosCrowd {
 	l := load{servers: []string{server}, rooms: 3, clients: 12}
 	c := &chaosCrowd{
 		crowd: l.gather(t),
-		pace:  max(250*time.Millisecond, within*time.Duration(l.clients)/time.Duration(messages)),
+		pace:  min(max(within*time.Duration(l.clients)/time.Duration(messages), 250*time.Millisecond), 2*time.Second),
 		stop:  make(chan struct{}), headSet: make(chan struct{}),
 		acks: map[domain.RoomID][]time.Time{}, newest: map[domain.RoomID]uint64{},
 	}
