@@ -30,6 +30,7 @@ type chaosCrowd struct {
 
 	talk   sync.RWMutex // held for reading while a message is under way
 	hushed atomic.Bool
+	lost   atomic.Bool // somebody gave up following: there is nothing left to prove
 
 	mu     sync.Mutex
 	acks   map[domain.RoomID][]time.Time
@@ -180,6 +181,9 @@ func (c *chaosCrowd) hush() (speak func()) {
 // caughtUp waits until all have seen what was acked.
 func (c *chaosCrowd) caughtUp(within time.Duration) error {
 	return tryFor(within, func() error {
+		if c.lost.Load() {
+			return nil // that is reported elsewhere
+		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, s := range c.sends {
@@ -230,6 +234,7 @@ func (c *chaosCrowd) follow(ctx context.Context, s *sender, random *rand.Rand) e
 		case !errors.Is(err, context.DeadlineExceeded):
 			s.broken = append(s.broken, err)
 			if s.client.Err() != nil || len(s.broken) == 10 {
+				c.lost.Store(true)
 				return fmt.Errorf("%s gives up: %w", s.session.User.Name, err)
 			}
 		}

@@ -28,7 +28,7 @@ func newSchedule(crowd *chaosCrowd, random *rand.Rand, faults []fault) *schedule
 func (s *schedule) pass(t *testing.T) {
 	s.deck = slices.Clone(s.faults)
 	s.random.Shuffle(len(s.deck), func(i, j int) { s.deck[i], s.deck[j] = s.deck[j], s.deck[i] })
-	for len(s.deck) > 0 && !t.Failed() {
+	for len(s.deck) > 0 && !t.Failed() && !s.crowd.lost.Load() {
 		s.round(t, s.draw())
 	}
 }
