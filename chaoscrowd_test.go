@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,8 +28,13 @@ type chaosCrowd struct {
 	heads   map[domain.RoomID]uint64 // where following ends
 	headSet chan struct{}            // closed when heads is set
 
-	mu   sync.Mutex
-	acks []time.Time
+	talk   sync.RWMutex // held for reading while a message is under way
+	hushed atomic.Bool
+	lost   atomic.Bool // somebody gave up following: there is nothing left to prove
+
+	mu     sync.Mutex
+	acks   map[domain.RoomID][]time.Time
+	newest map[domain.RoomID]uint64 // acked seq
 }
 
 // sender is the sending half of a chatter.
@@ -35,7 +42,8 @@ type sender struct {
 	*chatter
 	random   *rand.Rand
 	attempts []*attempt
-	broken   []error // promises that it saw broken as a follower
+	seenTo   atomic.Uint64 // the length of seen, for others
+	broken   []error       // promises that it saw broken as a follower
 }
 
 // attempt is a message and what became of it, as far as its sender knows.
@@ -48,13 +56,15 @@ type attempt struct {
 	refused   error     // the server said that it is not posted
 }
 
-// gatherChaos makes a crowd that sends about messages messages within the time.
+// gatherChaos makes a crowd that sends about messages messages within the time, or
+// more if that is long: there is to be something under way whenever a fault comes.
 func gatherChaos(t *testing.T, server string, messages int, within time.Duration, seed uint64) *chaosCrowd {
 	l := load{servers: []string{server}, rooms: 3, clients: 12}
 	c := &chaosCrowd{
 		crowd: l.gather(t),
-		pace:  max(250*time.Millisecond, within*time.Duration(l.clients)/time.Duration(messages)),
+		pace:  min(max(within*time.Duration(l.clients)/time.Duration(messages), 250*time.Millisecond), 2*time.Second),
 		stop:  make(chan struct{}), headSet: make(chan struct{}),
+		acks: map[domain.RoomID][]time.Time{}, newest: map[domain.RoomID]uint64{},
 	}
 	for i, chat := range c.chats {
 		c.sends = append(c.sends, &sender{chatter: chat, random: rand.New(rand.NewPCG(seed, uint64(i)))})
@@ -84,9 +94,12 @@ func (c *chaosCrowd) send(ctx context.Context, i int) error {
 			return ctx.Err()
 		case <-time.After(c.pace/2 + time.Duration(s.random.Int64N(int64(c.pace)))):
 		}
+		c.talk.RLock()
 		a := &attempt{key: client.NewKey(), body: fmt.Sprintf("message %d of client %d", n, i), began: time.Now()}
 		s.attempts = append(s.attempts, a)
-		if err := c.post(ctx, s, a); err != nil {
+		err := c.post(ctx, s, a)
+		c.talk.RUnlock()
+		if err != nil {
 			return fmt.Errorf("client %d: %s: %w", i, a.body, err)
 		}
 	}
@@ -149,29 +162,62 @@ func (c *chaosCrowd) once(ctx context.Context, s *sender, a *attempt, send func(
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.acks = append(c.acks, time.Now())
+	c.acks[s.room] = append(c.acks[s.room], time.Now())
+	c.newest[s.room] = max(c.newest[s.room], seq)
 	return nil
 }
 
-// ackedAfter returns the first ack after a moment.
-func (c *chaosCrowd) ackedAfter(moment time.Time) (first time.Time, ok bool) {
+// hush makes everybody stop sending, and returns when what is under way is answered.
+// speak lets them go on; it may be called twice.
+func (c *chaosCrowd) hush() (speak func()) {
+	c.talk.Lock()
+	c.hushed.Store(true)
+	return sync.OnceFunc(func() {
+		c.hushed.Store(false)
+		c.talk.Unlock()
+	})
+}
+
+// caughtUp waits until all have seen what was acked.
+func (c *chaosCrowd) caughtUp(within time.Duration) error {
+	return tryFor(within, func() error {
+		if c.lost.Load() {
+			return nil // that is reported elsewhere
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, s := range c.sends {
+			if seen := s.seenTo.Load(); seen < c.newest[s.room] {
+				return fmt.Errorf("%s saw %d of %d events of room %s in %v", s.session.User.Name, seen, c.newest[s.room], s.room, within)
+			}
+		}
+		return nil
+	})
+}
+
+// ackedAfter returns when, after a moment, a message was acked in every room.
+func (c *chaosCrowd) ackedAfter(moment time.Time) (all time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, at := range c.acks {
-		if at.After(moment) {
-			return at, true
+	for _, room := range c.rooms {
+		first := slices.IndexFunc(c.acks[room], func(at time.Time) bool { return at.After(moment) })
+		if first < 0 {
+			return time.Time{}, false
+		}
+		if at := c.acks[room][first]; at.After(all) {
+			all = at
 		}
 	}
-	return time.Time{}, false
+	return all, true
 }
 
 // follow takes events until it has the room's head, and now and then subscribes again
-// from where it is.
+// from where it is. Not in a hush: then it is up to the server to find what it missed.
 func (c *chaosCrowd) follow(ctx context.Context, s *sender, random *rand.Rand) error {
 	sub := s.client.Subscribe(s.room, domain.Cursor{})
 	for {
 		turn, cancel := context.WithTimeout(ctx, time.Second)
-		err := take(turn, s.chatter, sub)
+		err := s.take(turn, sub)
 		cancel()
 		select {
 		case <-c.headSet:
@@ -183,11 +229,12 @@ func (c *chaosCrowd) follow(ctx context.Context, s *sender, random *rand.Rand) e
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("%s saw %d events of room %s: %w", s.session.User.Name, len(s.seen), s.room, ctx.Err())
-		case errors.Is(err, context.DeadlineExceeded) && random.IntN(10) > 0:
+		case errors.Is(err, context.DeadlineExceeded) && (random.IntN(10) > 0 || c.hushed.Load()):
 			continue
 		case !errors.Is(err, context.DeadlineExceeded):
 			s.broken = append(s.broken, err)
 			if s.client.Err() != nil || len(s.broken) == 10 {
+				c.lost.Store(true)
 				return fmt.Errorf("%s gives up: %w", s.session.User.Name, err)
 			}
 		}
@@ -195,12 +242,13 @@ func (c *chaosCrowd) follow(ctx context.Context, s *sender, random *rand.Rand) e
 	}
 }
 
-func take(ctx context.Context, chat *chatter, sub *client.Subscription) error {
+func (s *sender) take(ctx context.Context, sub *client.Subscription) error {
 	for {
 		e, err := sub.Next(ctx)
 		if err != nil {
 			return err
 		}
-		chat.seen = append(chat.seen, e)
+		s.seen = append(s.seen, e)
+		s.seenTo.Store(uint64(len(s.seen)))
 	}
 }

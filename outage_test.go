@@ -121,3 +121,47 @@ func TestCluster_survivesItsBackends(t *testing.T) {
 		p.ready(t)
 	}
 }
+
+// A full disk refuses what it cannot keep, takes nothing back, and is over when there is
+// space again.
+func TestEmbedded_diskFull(t *testing.T) {
+	disk, err := mountDisk(t)
+	if err != nil {
+		t.Skipf("needs a small disk: %v", err)
+	}
+	p := startConfab(t, "embedded", "CONFAB_DATA="+disk.dir).ready(t)
+	ada := guest(t, "http://"+p.addr, "ada")
+	room := ada.makeRoom(t, "weather")
+	acked := 0
+	say := func() error {
+		_, err := ada.post(room, fmt.Sprintf("key-%d", acked), fmt.Sprintf("message %d", acked))
+		if err == nil {
+			acked++
+		}
+		return err
+	}
+	if err := say(); err != nil {
+		t.Fatal(err)
+	}
+	if err := disk.fill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 30*time.Second, "sends are refused", func() error {
+		// The store may have room left in the files that it has.
+		return unavailable(say())
+	})
+	if err := disk.empty(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 15*time.Second, "sends are accepted again", say)
+	p.ready(t)
+	for _, when := range []string{"after the outage", "after a restart"} {
+		got, err := ada.bodies(room)
+		if err != nil || len(got) != acked {
+			t.Errorf("%s: %d messages were acked, there are %q (%v)", when, acked, got, err)
+		}
+		p.kill(t)
+		p.restart(t)
+		p.ready(t)
+	}
+}

@@ -198,14 +198,18 @@ func tail(s string, lines int) string {
 // after the time.
 func eventually(t testing.TB, within time.Duration, what string, check func() error) {
 	t.Helper()
+	if err := tryFor(within, check); err != nil {
+		t.Fatalf("not within %v: %s: %v", within, what, err)
+	}
+}
+
+// tryFor tries until check succeeds, and returns its last error after the time.
+func tryFor(within time.Duration, check func() error) error {
 	deadline := time.Now().Add(within)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s: %v", within, what, err)
+		if err == nil || time.Now().After(deadline) {
+			return err
 		}
 		<-time.After(pause)
 	}

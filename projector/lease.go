@@ -35,6 +35,10 @@ func newLease(client redis.UniversalClient, p domain.Partition, ttl time.Duratio
 // leaseScript extends the lease of ARGV[1] by ARGV[2] ms, and when ARGV[3] is "1"
 // takes it if nobody has it. A renewal never takes it back: somebody else may have
 // had it meanwhile, and what the former holder remembers would be stale.
+//
+// Redis keeps the end of a lease as a time of day. After its clock was set back, a
+// holder that died would have the lease for as long as that: no lease is longer than
+// the twice ARGV[2] of seize.
 var leaseScript = redis.NewScript(`
 local holder = redis.call('GET', KEYS[1])
 if holder == ARGV[1] then
@@ -43,6 +47,9 @@ end
 if not holder and ARGV[3] == '1' then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return 1
+end
+if redis.call('PTTL', KEYS[1]) > 2 * ARGV[2] then
+  redis.call('PEXPIRE', KEYS[1], 2 * ARGV[2])
 end
 return 0`)
 

@@ -88,6 +88,19 @@ func TestLease_holderThatCannotRenewNoticesBeforeItExpires(t *testing.T) {
 	})
 }
 
+// The clock of Redis is an hour ahead while a holder renews, then it is right again,
+// and the holder is dead.
+func TestLease_clockOfRedisSetBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, client *redis.Client, _ func()) {
+		dead, heir := newLease(client, 0, ttl), newLease(client, 0, ttl)
+		mustAcquire(t, dead, true)
+		require.NoError(t, client.PExpire(t.Context(), dead.key, time.Hour).Err())
+		mustAcquire(t, heir, false)
+		time.Sleep(2*ttl + time.Millisecond) // synctest: the lease runs out
+		mustAcquire(t, heir, true)
+	})
+}
+
 func TestLease_pausedHolder(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ func()) {
 		a, b := newLease(client, 0, ttl), newLease(client, 0, ttl)

@@ -1,23 +1,33 @@
 // Testsummary reads the output of `go test -json` and prints what a person wants to
 // see of it: a line per package, everything that a failed test said, and at the end
-// what was skipped and why, what failed, and the counts. It exits with 1 when
-// something failed or nothing ran.
+// what was skipped and why, what failed, and the counts. Of the tests that -show names
+// it prints what they said even if they passed. It exits with 1 when something failed
+// or nothing ran.
 package main
 
 import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 func main() {
-	failed, err := summarize(os.Stdin, os.Stdout)
+	show := flag.String("show", "^$", "regular expression of tests whose output is of interest")
+	flag.Parse()
+	shown, err := regexp.Compile(*show)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testsummary: -show:", err)
+		os.Exit(2)
+	}
+	failed, err := summarize(os.Stdin, os.Stdout, shown)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testsummary:", err)
 	}
@@ -45,7 +55,7 @@ type result struct {
 }
 
 // summarize reports whether something failed, nothing ran, or a test never ended.
-func summarize(r io.Reader, w io.Writer) (bool, error) {
+func summarize(r io.Reader, w io.Writer, shown *regexp.Regexp) (bool, error) {
 	results := map[test]*result{}
 	builds := map[string]*strings.Builder{}
 	lines := bufio.NewReader(r) // a Scanner has a longest line
@@ -90,10 +100,10 @@ func summarize(r io.Reader, w io.Writer) (bool, error) {
 			}
 		}
 	}
-	return report(results, w), nil
+	return report(results, w, shown), nil
 }
 
-func report(results map[test]*result, w io.Writer) (failed bool) {
+func report(results map[test]*result, w io.Writer, shown *regexp.Regexp) (failed bool) {
 	ids := slices.SortedFunc(maps.Keys(results), func(a, b test) int {
 		return cmp.Or(cmp.Compare(a.pkg, b.pkg), cmp.Compare(a.name, b.name))
 	})
@@ -114,6 +124,10 @@ func report(results map[test]*result, w io.Writer) (failed bool) {
 			fmt.Fprintf(w, "\n--- failed: %s %s\n%s", id.pkg, id.name, got.output.String())
 		case "skip":
 			fmt.Fprintf(w, "\n--- did not run: %s %s\n%s", id.pkg, id.name, reason(got.output.String()))
+		case "pass":
+			if shown.MatchString(id.name) {
+				fmt.Fprintf(w, "\n--- passed: %s %s\n%s", id.pkg, id.name, got.output.String())
+			}
 		}
 	}
 	for _, id := range ids {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -26,6 +27,9 @@ func TestSummarize(t *testing.T) {
 {"Action":"output","Package":"p","Test":"TestB","Output":"    b_test.go:3: no such machine here\n"}
 {"Action":"skip","Package":"p","Test":"TestB"}
 {"Action":"pass","Package":"p"}`, false, "1 passed, 0 failed, 1 skipped", "did not run: p TestB\n    b_test.go:3: no such machine here"},
+		{"what is of interest is shown though it passed", `
+{"Action":"output","Package":"p","Test":"TestShown","Output":"a table\n"}
+{"Action":"pass","Package":"p","Test":"TestShown"}`, false, "1 passed, 0 failed, 0 skipped", "--- passed: p TestShown\na table"},
 		{"a package without tests is no test", `
 {"Action":"pass","Package":"p","Test":"TestA"}
 {"Action":"skip","Package":"q"}`, false, "1 passed, 0 failed, 0 skipped", ""},
@@ -42,7 +46,7 @@ func TestSummarize(t *testing.T) {
 	} {
 		t.Run(tt.situation, func(t *testing.T) {
 			var out strings.Builder
-			failed, err := summarize(strings.NewReader(strings.TrimPrefix(tt.input, "\n")), &out)
+			failed, err := summarize(strings.NewReader(strings.TrimPrefix(tt.input, "\n")), &out, regexp.MustCompile("^TestShown$"))
 			if err != nil {
 				t.Fatal(err)
 			}

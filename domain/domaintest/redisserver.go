@@ -22,6 +22,9 @@ type Redis struct {
 	Port int
 	Dir  string // holds the append-only file
 
+	// Env is what the process gets besides our environment, from the next Restart on.
+	Env []string
+
 	tb   testing.TB
 	args []string
 
@@ -84,6 +87,21 @@ func (r *Redis) Restart() {
 	}
 }
 
+// Ended reports whether the server is gone, be it killed or of its own accord.
+func (r *Redis) Ended() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cmd == nil {
+		return true
+	}
+	select {
+	case <-r.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 // Pause stops the server with SIGSTOP: it keeps its connections and answers nothing.
 func (r *Redis) Pause() { r.signal(syscall.SIGSTOP) }
 
@@ -108,6 +126,7 @@ func (r *Redis) start() error {
 		"--enable-debug-command", "local", // DEBUG RESTART, for suites that restart it themselves
 	}, r.args...)
 	cmd := exec.Command("redis-server", args...)
+	cmd.Env = append(os.Environ(), r.Env...)
 	out, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {

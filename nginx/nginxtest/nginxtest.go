@@ -54,6 +54,9 @@ type Nginx struct {
 	URL  string // http://host:port
 	Dir  string // holds access.log and error.log
 
+	// Env is what the process gets besides our environment, from the next Restart on.
+	Env []string
+
 	tb     testing.TB
 	master *exec.Cmd
 	exited chan struct{}
@@ -184,6 +187,7 @@ func (n *Nginx) file(name string) string { return filepath.Join(n.Dir, name) }
 func (n *Nginx) start() error {
 	n.said = &bytes.Buffer{}
 	cmd := Command("-p", n.Dir, "-e", n.file("error.log"), "-c", n.file("nginx.conf"), "-g", "daemon off;")
+	cmd.Env = append(os.Environ(), n.Env...)
 	cmd.Stdout, cmd.Stderr = n.said, n.said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
