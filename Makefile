@@ -15,6 +15,7 @@ FUZZTIME ?= 20s
 SEED          ?= 0
 FOR           ?= 3m
 CHAOS_TIMEOUT ?= 15m
+EVENTS        ?= 1000000
 
 .PHONY: help
 help: ## List the verbs
@@ -38,6 +39,10 @@ test: setup ## Run all tests with the race detector
 .PHONY: chaos
 chaos: setup ## Break everything for FOR (3m) under load and count; SEED repeats a run
 	go test -race -count 1 -v -run '^TestChaos$$' -timeout $(CHAOS_TIMEOUT) . -args -chaos.seed=$(SEED) -chaos.for=$(FOR)
+
+.PHONY: deep
+deep: setup ## Resume a room of EVENTS (1000000) from its first, and half of it 100 at once
+	go test -count 1 -v -run '^TestResume_' -timeout 30m . -args -deep.events=$(EVENTS) -deep.clients=100
 
 .PHONY: fuzz
 fuzz: ## Fuzz every decoder for FUZZTIME (20s)
