@@ -19,6 +19,8 @@ PASSES        ?= 1
 SEED          ?= 0
 CHAOS_TIMEOUT ?= 12h
 
+EVENTS ?= 1000000
+
 .PHONY: help
 help: ## List the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -41,6 +43,10 @@ test: setup ## Run all tests with the race detector, with CHAOS=1 the chaos, too
 .PHONY: chaos
 chaos: setup ## Break everything under load and count, PASSES (1) times; SEED repeats a run
 	go test -race -count 1 -v -run '^TestChaos$$' -timeout $(CHAOS_TIMEOUT) . -args -chaos.seed=$(SEED) -chaos.passes=$(PASSES)
+
+.PHONY: deep
+deep: setup ## Resume a room of EVENTS (1000000) from its first, and half of it 100 at once
+	go test -count 1 -v -run '^TestResume_' -timeout 30m . -args -deep.events=$(EVENTS) -deep.clients=100
 
 .PHONY: fuzz
 fuzz: ## Fuzz every decoder for FUZZTIME (20s)

@@ -165,7 +165,7 @@ func TestCluster_aForkBeginsANewEpoch(t *testing.T) {
 	say(ada, 4, "known to one as well")
 	hears(faithful, 4, "known to one as well")
 	first := domain.Cursor{After: 4, Epoch: faithful.Epoch()}
-	stopped := victimOf(t, late)
+	stopped := victimsOf(t, []*process{late})[0]
 	stopped.pause()
 	r := redis.NewClient(&redis.Options{Addr: c.redis.Addr})
 	defer r.Close()

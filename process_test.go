@@ -33,22 +33,31 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-var build = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(buildDir, "confab")
-	out, err := exec.Command("go", "build", "-race", "-o", path, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build confab: %w\n%s", err, out)
-	}
-	return path, nil
-})
+var (
+	build = builder("confab", "-race")
+	// The race detector multiplies memory and time, so what is measured runs without.
+	buildPlain = builder("confab-plain")
+)
+
+func builder(name string, flags ...string) func() (path string, err error) {
+	return sync.OnceValues(func() (string, error) {
+		path := filepath.Join(buildDir, name)
+		out, err := exec.Command("go", append(append([]string{"build"}, flags...), "-o", path, ".")...).CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("build confab: %w\n%s", err, out)
+		}
+		return path, nil
+	})
+}
 
 // process is a running confab.
 type process struct {
-	name string
-	addr string // host:port it listens on
-	env  []string
-	cmd  *exec.Cmd
-	log  *logFile
+	name   string
+	binary func() (path string, err error)
+	addr   string // host:port it listens on
+	env    []string
+	cmd    *exec.Cmd
+	log    *logFile
 }
 
 // startConfab runs the program with CONFAB_ variables and returns when it listens.
@@ -56,7 +65,18 @@ type process struct {
 // the test.
 func startConfab(t testing.TB, name string, env ...string) *process {
 	t.Helper()
-	p := &process{name: name, env: env, log: newLogFile()}
+	return startBuilt(t, build, name, env)
+}
+
+// startPlainConfab is startConfab for what is measured.
+func startPlainConfab(t testing.TB, name string, env ...string) *process {
+	t.Helper()
+	return startBuilt(t, buildPlain, name, env)
+}
+
+func startBuilt(t testing.TB, binary func() (string, error), name string, env []string) *process {
+	t.Helper()
+	p := &process{name: name, binary: binary, env: env, log: newLogFile()}
 	p.start(t, "127.0.0.1:0")
 	t.Cleanup(func() {
 		p.stop(t)
@@ -71,7 +91,7 @@ func startConfab(t testing.TB, name string, env ...string) *process {
 
 func (p *process) start(t testing.TB, addr string) {
 	t.Helper()
-	binary, err := build()
+	binary, err := p.binary()
 	if err != nil {
 		t.Fatal(err)
 	}

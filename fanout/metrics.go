@@ -56,6 +56,7 @@ type hubMetrics struct {
 	events        prometheus.Counter
 	deliveries    prometheus.Counter
 	replayed      prometheus.Counter
+	pagesRead     prometheus.Counter
 	repeats       prometheus.Counter
 	sinksFailed   prometheus.Counter
 	revoked       prometheus.Counter
@@ -70,13 +71,14 @@ func newHubMetrics(reg prometheus.Registerer) *hubMetrics {
 		events:        counter("events_total", "Events that rooms passed on to their members."),
 		deliveries:    counter("deliveries_total", "Events written to members, one for each member."),
 		replayed:      counter("replayed_total", "Events written to subscribers that were catching up."),
+		pagesRead:     counter("pages_read_total", "Pages of older events read and encoded, for all who were catching up at that place."),
 		repeats:       counter("repeats_total", "Live events that came again and were dropped."),
 		sinksFailed:   counter("subscribers_dropped_total", "Subscriptions that ended because their connection was closed or over its backlog."),
 		revoked:       counter("subscriptions_revoked_total", "Subscriptions that ended because the user may not read the room any more."),
 		repairs:       counterBy("how", "repairs_total", "Gaps in live events, by what became of them: fetch, jump (each member catches up), nothing (there was no gap), failed; and rooms whose head went back: put_back, reset (another history)."),
 		headChecks:    counterBy("result", "head_checks_total", "Checks of the heads of all rooms here."),
 	}
-	register(reg, m.rooms, m.subscriptions, m.events, m.deliveries, m.replayed, m.repeats, m.sinksFailed, m.revoked, m.repairs, m.headChecks)
+	register(reg, m.rooms, m.subscriptions, m.events, m.deliveries, m.replayed, m.pagesRead, m.repeats, m.sinksFailed, m.revoked, m.repairs, m.headChecks)
 	return m
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"confab/domain"
 )
 
@@ -14,8 +16,10 @@ import (
 // n*pageEvents+1 to (n+1)*pageEvents.
 const pageEvents = 128
 
-// keptPages bounds a room's memory for those who catch up.
-const keptPages = 8
+// keptBytes bounds a room's memory for those who catch up. The first of a crowd needs
+// some time for each page, the others find it here, so they close up with the first as
+// long as they set out within that many bytes of it.
+const keptBytes = 4 << 20
 
 // pages reads and encodes a room's history, each page once for all who want it at
 // about the same time: after a node died, thousands want the same ones. It holds
@@ -28,6 +32,7 @@ type pages struct {
 	mu    sync.Mutex
 	users int
 	kept  []*page // the most recently used last
+	bytes int     // of the kept ones that are read
 }
 
 // page is read by whoever wants it first.
@@ -36,6 +41,7 @@ type page struct {
 	read   chan struct{} // closed when frames and err are set
 	frames []frame
 	err    error
+	bytes  int // of the frames; with pages.mu
 }
 
 func newPages(cfg HubConfig, room domain.RoomID) *pages {
@@ -53,17 +59,18 @@ func (p *pages) release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.users--; p.users == 0 {
-		p.kept = nil
+		p.kept, p.bytes = nil, 0
 	}
 }
 
 // from returns frames from seq to the end of its page, or to the head. The event seq
-// must exist.
-func (p *pages) from(ctx context.Context, seq uint64) ([]frame, error) {
+// must exist. What has to be read for it counts in reads.
+func (p *pages) from(ctx context.Context, seq uint64, reads prometheus.Counter) ([]frame, error) {
 	number, offset := (seq-1)/pageEvents, int((seq-1)%pageEvents)
 	for {
 		g, first := p.get(number)
 		if first {
+			reads.Inc()
 			g.frames, g.err = p.load(ctx, number)
 			p.loaded(g)
 		}
@@ -95,20 +102,34 @@ func (p *pages) get(number uint64) (g *page, first bool) {
 	}
 	g = &page{number: number, read: make(chan struct{})}
 	p.kept = append(p.kept, g)
-	if len(p.kept) > keptPages {
-		p.kept = slices.Delete(p.kept, 0, 1) // whoever waits for it has it in hand
-	}
 	return g, true
 }
 
 // loaded gives the page to those who wait. Only a full one is kept: it never changes.
 func (p *pages) loaded(g *page) {
-	if g.err != nil || len(g.frames) < pageEvents {
-		p.mu.Lock()
-		p.kept = slices.DeleteFunc(p.kept, func(o *page) bool { return o == g })
-		p.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer close(g.read)
+	if !slices.Contains(p.kept, g) { // everybody who was catching up has ended meanwhile
+		return
 	}
-	close(g.read)
+	if g.err != nil || len(g.frames) < pageEvents {
+		p.forget(g)
+		return
+	}
+	for _, f := range g.frames {
+		g.bytes += len(f.data)
+	}
+	p.bytes += g.bytes
+	for p.bytes > keptBytes && p.kept[0] != g {
+		p.forget(p.kept[0]) // whoever waits for it has it in hand
+	}
+}
+
+// forget is called with mu held.
+func (p *pages) forget(g *page) {
+	p.kept = slices.DeleteFunc(p.kept, func(o *page) bool { return o == g })
+	p.bytes -= g.bytes
 }
 
 func (p *pages) load(ctx context.Context, number uint64) ([]frame, error) {

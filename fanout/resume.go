@@ -109,5 +109,5 @@ func (r *room) history(ctx context.Context, seq uint64) ([]frame, error) {
 	if frames := r.ring.from(seq, r.hub.cfg.RingBytes); len(frames) > 0 {
 		return frames, nil
 	}
-	return r.pages.from(ctx, seq)
+	return r.pages.from(ctx, seq, r.hub.metrics.pagesRead)
 }
