@@ -53,6 +53,11 @@ func chaosCluster(t *testing.T, random *rand.Rand) chaosWorld {
 	w := chaosWorld{missing: map[string]string{}}
 	disk, noDisk := mountDisk(t)
 	redis, mongo := domaintest.StartRedis(t, "--dir", disk.dir, "--auto-aof-rewrite-min-size", "16mb"), mongotest.Start(t)
+	clock, noClock := makeClock(t)
+	if noClock == nil {
+		redis.Env = clock.env()
+		redis.Restart()
+	}
 	mongoAddr := strings.TrimSuffix(strings.TrimPrefix(mongo.URI, "mongodb://"), "/confab")
 	links := map[string][]*chaosProxy{}
 	link := func(kind, from, to, target string) string {
@@ -85,6 +90,10 @@ func chaosCluster(t *testing.T, random *rand.Rand) chaosWorld {
 		p.ready(t)
 	}
 	nginx := nginxtest.Start(t, addrs...)
+	if noClock == nil {
+		nginx.Env = clock.env()
+		nginx.Restart()
+	}
 	w.server = "http://" + link("client–nginx", "client", "nginx", nginx.Addr)
 
 	w.add(faultsOf("redis", victim{"redis", redis.Kill, redis.Restart, redis.Pause, redis.Resume})...)
@@ -101,12 +110,6 @@ func chaosCluster(t *testing.T, random *rand.Rand) chaosWorld {
 	w.add(deafness(links["node–redis"])...)
 	w.add(lostData(t, redis, disk.dir, do)...)
 	w.addIf(noDisk, redisDiskFull(t, redis, disk))
-	clock, noClock := makeClock(t)
-	if noClock == nil {
-		redis.Env, nginx.Env = clock.env(), clock.env()
-		redis.Restart()
-		nginx.Restart()
-	}
 	w.addIf(noClock, clockJump(t, "redis", clock), clockJump(t, "nginx", clock))
 	w.openStore = func(t *testing.T) domain.Store {
 		store, err := mongodb.Open(t.Context(), mongo.URI)
