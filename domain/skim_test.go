@@ -23,3 +23,19 @@ func TestSkimRecord_agreesWithDecodeRecord(t *testing.T) {
 		}
 	}
 }
+
+func FuzzSkimRecord(f *testing.F) {
+	for _, payload := range goldenFiles(f) {
+		f.Add(payload)
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		_, _ = domain.SkimRecord(roomID, payload) // refuses, and does not panic
+		want, err := domain.DecodeRecord(payload)
+		if err != nil {
+			return
+		}
+		if got, err := domain.SkimRecord(want.Room, payload); err != nil || got.Seq != want.Seq {
+			t.Errorf("%s: got seq %d, %v", payload, got.Seq, err)
+		}
+	})
+}

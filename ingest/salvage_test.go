@@ -241,3 +241,21 @@ func TestSalvage_onlyWhenRedisWentBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, s.checkHistory(id), 20)
 }
+
+// The salvage hash is written by other nodes, of other versions maybe.
+func FuzzSalvaged(f *testing.F) {
+	f.Add("floor:9", "")
+	f.Add("9", `{"room":"teaaaaaaaaaaaaaaaaaa","seq":9,"kind":"message.posted","id":"x","at":"2026-11-24T11:00:00.123Z","actor":{"id":"","name":""}}`)
+	f.Add("-1", "")
+	f.Fuzz(func(t *testing.T, field, payload string) {
+		r := remains{room: "teaaaaaaaaaaaaaaaaaa"}
+		if err := r.addSalvaged(map[string]string{field: payload}); err != nil {
+			return
+		}
+		require.Equal(t, 1, r.fields)
+		for _, e := range r.salvaged {
+			require.Equal(t, r.floor, e.Seq)
+			require.Equal(t, payload, string(e.Payload))
+		}
+	})
+}

@@ -110,3 +110,22 @@ func TestHasher_twoAtATimeAndAShortQueue(t *testing.T) {
 		require.Empty(t, h.running)
 	})
 }
+
+// What the store holds as a password's hash costs no more than ours, or is refused.
+func FuzzPHC(f *testing.F) {
+	f.Add("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA")
+	f.Add("$argon2id$v=19$m=4294967295,t=2,p=1$c2FsdA$aGFzaA")
+	f.Add("$2a$10$abc")
+	f.Fuzz(func(t *testing.T, s string) {
+		p, salt, hash, err := parsePHC(s)
+		if err != nil {
+			return
+		}
+		require.LessOrEqual(t, p.memoryKiB, uint32(256*1024))
+		p2, salt2, hash2, err := parsePHC(phc(p, salt, hash))
+		require.NoError(t, err)
+		require.Equal(t, p, p2)
+		require.Equal(t, string(salt), string(salt2))
+		require.Equal(t, hash, hash2)
+	})
+}
