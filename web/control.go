@@ -60,6 +60,9 @@ func (s *Server) followControl(ctx context.Context) error {
 
 func (s *Server) obey(m *message.Message) {
 	defer m.Ack()
+	if len(m.Payload) == 0 { // the bus has lost something; the periodic check of sessions finds what
+		return
+	}
 	var c controlMessage
 	if err := json.Unmarshal(m.Payload, &c); err != nil {
 		s.log.Warn("control message is not readable", slog.Any("error", err))
