@@ -20,7 +20,7 @@ import (
 )
 
 // slowOnes is how many of each kind of slow reader there are.
-const slowOnes = 8
+const slowOnes = 4
 
 // upgrade opens a WebSocket of the rude session's with a receive window so small that
 // what is not read waits in the server.
@@ -29,7 +29,7 @@ func (w *rudeWorld) upgrade(t *testing.T) *websocket.Conn {
 	dialer := websocket.Dialer{NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 		if err == nil {
-			err = conn.(*net.TCPConn).SetReadBuffer(4096)
+			err = conn.(*net.TCPConn).SetReadBuffer(128 << 10)
 		}
 		return conn, err
 	}}
@@ -95,12 +95,19 @@ func slowReaders(t *testing.T, w *rudeWorld) (func() error, func(*testing.T)) {
 		return nil
 	}
 	return over, func(t *testing.T) {
-		for _, ws := range stopped {
-			last, err := readsOn(ws, heads[ws])
-			if !websocket.IsCloseError(err, 4008) {
-				t.Errorf("who stopped reading heard %v", err)
-			}
-			w.comesBack(t, last)
+		last := make([]uint64, len(stopped))
+		var reading sync.WaitGroup
+		for i, ws := range stopped { // all at once: the server waits 10 s for them
+			reading.Go(func() {
+				var err error
+				if last[i], err = readsOn(ws, heads[ws]); !websocket.IsCloseError(err, 4008) {
+					t.Errorf("who stopped reading heard %v", err)
+				}
+			})
+		}
+		reading.Wait()
+		for _, seq := range last {
+			w.comesBack(t, seq)
 		}
 		for _, ws := range trickles {
 			w.comesBack(t, heads[ws]) // it has not seen a whole event
@@ -112,7 +119,6 @@ func slowReaders(t *testing.T, w *rudeWorld) (func() error, func(*testing.T)) {
 
 // readsOn reads events, each of which must be the next, until something else happens.
 func readsOn(ws *websocket.Conn, last uint64) (uint64, error) {
-	_ = ws.NetConn().(*net.TCPConn).SetReadBuffer(4 * mib) // through the small window it would take minutes
 	_ = ws.SetReadDeadline(time.Now().Add(30 * time.Second))
 	for {
 		_, msg, err := ws.ReadMessage()

@@ -139,7 +139,7 @@ func serveOn(ln net.Listener, h http.Handler, parts launcher) (stop func()) {
 		// Nobody holds a connection by sending a body, or taking an answer, for ever. Both
 		// are longer than web's limit for a request; a WebSocket sheds them at its upgrade.
 		ReadTimeout:    20 * time.Second,
-		WriteTimeout:   30 * time.Second,
+		WriteTimeout:   25 * time.Second,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 16 << 10,
 	}
