@@ -162,9 +162,9 @@ func TestRude_halfOpenConnectionsAreCut(t *testing.T) {
 
 // meets lets one kind after the other come while the polite clients talk.
 func (w *rudeWorld) meets(t *testing.T, kinds ...rudeKind) {
-	w.talk(t, 50) // warm
+	w.talk(t, 25) // warm
 	w.p.forgetPeak(t)
-	alone := w.talk(t, 150)
+	alone := w.talk(t, 75)
 	_, quiet := w.p.memory(t)
 	files, goroutines := w.p.openFiles(t), int(w.p.metric(t, "go_goroutines"))
 	t.Logf("alone: p50 %v, p99 %v; at most %d MiB, %d open files, %d goroutines",

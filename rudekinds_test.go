@@ -20,7 +20,7 @@ import (
 )
 
 // slowOnes is how many of each kind of slow reader there are.
-const slowOnes = 4
+const slowOnes = 2
 
 // upgrade opens a WebSocket of the rude session's with a receive window so small that
 // what is not read waits in the server.
