@@ -25,15 +25,16 @@ import (
 
 var (
 	deepEvents  = flag.Int("deep.events", 10_000, "events of the room that is resumed from its beginning")
-	deepClients = flag.Int("deep.clients", 50, "clients that come back to a room at once, of half that depth")
+	deepClients = flag.Int("deep.clients", 50, "clients that come back to a room of 5000 events at once")
 )
 
 // deepGrowth bounds by how much more the server may grow over a whole history than it
 // does over the last quarter of it. It holds the same for both, one chunk and the pages
-// kept for others, so what is left is the collector's breath. The history is twice that.
+// kept for others, so what is left is the collector's breath. The history is larger, and
+// would take a multiple of its size.
 const (
-	deepGrowth = 16 * mib
-	deepSize   = 32 * mib
+	deepGrowth = 32 * mib
+	deepSize   = 48 * mib
 )
 
 // deepRoom writes a public room of n events, and of at least size bytes, into an
@@ -145,7 +146,7 @@ func TestResume_aWholeHistoryInBoundedMemory(t *testing.T) {
 // each. Those who fall behind the others by more than the pages that are kept read some
 // again.
 func TestResume_aStormSharesThePages(t *testing.T) {
-	data, n := t.TempDir(), *deepEvents/2
+	data, n := t.TempDir(), 5000
 	room := deepRoom(t, data, n, n*100)
 	p := startPlainConfab(t, "storm", "CONFAB_DATA="+data, "CONFAB_LIMITS=off").ready(t)
 	session, err := client.Guest(t.Context(), "http://"+p.addr, "ada")

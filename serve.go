@@ -136,8 +136,12 @@ func serveOn(ln net.Listener, h http.Handler, parts launcher) (stop func()) {
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
+		// Nobody holds a connection by sending a body, or taking an answer, for ever. Both
+		// are longer than web's limit for a request; a WebSocket sheds them at its upgrade.
+		ReadTimeout:    20 * time.Second,
+		WriteTimeout:   25 * time.Second,
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: 16 << 10,
 	}
 	return parts.start("http server", func(ctx context.Context) error {
 		served := make(chan error, 1)
