@@ -40,6 +40,7 @@ type rudeWorld struct {
 	room    domain.RoomID
 	session *client.Session // of the rude ones
 	talkers []*talker
+	pause   time.Duration // of a polite client before it says something
 }
 
 // talker is a polite client.
@@ -49,8 +50,8 @@ type talker struct {
 	last   uint64 // newest seq seen
 }
 
-func newRudeWorld(t *testing.T, ping time.Duration) *rudeWorld {
-	p := startPlainConfab(t, "server", "CONFAB_DATA="+t.TempDir(), "CONFAB_LIMITS=off", "CONFAB_PING="+ping.String()).ready(t)
+func newRudeWorld(t *testing.T, ping time.Duration, limits string) *rudeWorld {
+	p := startPlainConfab(t, "server", "CONFAB_DATA="+t.TempDir(), "CONFAB_LIMITS="+limits, "CONFAB_PING="+ping.String()).ready(t)
 	w := &rudeWorld{p: p, server: "http://" + p.addr}
 	guest := func(name string) *client.Session {
 		s, err := client.Guest(t.Context(), w.server, name)
@@ -95,6 +96,7 @@ func (w *rudeWorld) talk(t *testing.T, n int) []time.Duration {
 	for _, a := range w.talkers {
 		all.Go(func() {
 			for range n {
+				<-time.After(w.pause)
 				start := time.Now()
 				ack, err := a.client.Send(t.Context(), w.room, client.NewKey(), body)
 				if err == nil {
@@ -151,13 +153,26 @@ func (w *rudeWorld) settled(t *testing.T, files, goroutines int) {
 }
 
 func TestRude_clientsHarmOnlyThemselves(t *testing.T) {
-	newRudeWorld(t, 25*time.Second).meets(t, rudeKinds...)
+	newRudeWorld(t, 25*time.Second, "off").meets(t, rudeKinds...)
+}
+
+// As everybody runs it: a flood is read no faster than a connection may send.
+func TestRude_floodsAreSlowedDown(t *testing.T) {
+	w := newRudeWorld(t, 25*time.Second, "on")
+	w.pause = 60 * time.Millisecond
+	start := time.Now()
+	w.meets(t, rudeKind{"as fast as it goes", limitedFloods, 32 * mib})
+	const connections = 8 // four of them polite, which say little
+	most := connections * (500 + 100*time.Since(start).Seconds())
+	if n := w.p.metric(t, "confab_web_client_frames_total"); n > most {
+		t.Errorf("%v frames were dealt with, %v are allowed", n, most)
+	}
 }
 
 // Here pings are frequent, so that who is gone without a word is found out soon; so is
 // who does not read, which is why the slow readers do not come here.
 func TestRude_halfOpenConnectionsAreCut(t *testing.T) {
-	newRudeWorld(t, 2*time.Second).meets(t, rudeKind{"half-open", halfOpen, 500 * 64 << 10})
+	newRudeWorld(t, 2*time.Second, "off").meets(t, rudeKind{"half-open", halfOpen, 500 * 64 << 10})
 }
 
 // meets lets one kind after the other come while the polite clients talk.

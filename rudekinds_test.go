@@ -191,6 +191,18 @@ func floods(t *testing.T, w *rudeWorld) (func() error, func(*testing.T)) {
 	}
 }
 
+// limitedFloods last for a few rounds of talk: the server has nothing to do with them.
+func limitedFloods(t *testing.T, w *rudeWorld) (func() error, func(*testing.T)) {
+	_, after := floods(t, w)
+	rounds := 0
+	return func() error {
+		if rounds++; rounds < 4 {
+			return fmt.Errorf("%d rounds of talk", rounds)
+		}
+		return nil
+	}, after
+}
+
 // halfFrames leave in the middle of a frame, half of them with a reset.
 func halfFrames(t *testing.T, w *rudeWorld) (func() error, func(*testing.T)) {
 	for i := range 500 {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"confab/domain"
 	"confab/web/frames"
@@ -25,6 +26,11 @@ const (
 	readBuffer       = 512      // bytes; frames of clients are short, longer ones take more reads
 	commandTime      = 10 * time.Second
 	closeWait        = 5 * time.Second // for the client's end of the closing handshake
+
+	// A connection's frames, pings included, are read at this pace. Who sends faster is
+	// slowed down by TCP, and takes no processor from others by what is refused anyway.
+	framesPerSecond = 100
+	frameBurst      = 500 // a client that comes back subscribes to all of its rooms at once
 )
 
 // conn is one WebSocket connection. Its goroutine reads frames and handles one after
@@ -38,6 +44,8 @@ type conn struct {
 	out     *backlog
 	session domain.Session
 	log     *slog.Logger
+
+	pace *rate.Limiter // nil: none
 
 	unanswered atomic.Int32 // pings since the client was last heard
 	pulse      pulse
@@ -54,12 +62,17 @@ func newConn(s *Server, ws *websocket.Conn, session domain.Session, name string)
 		log:  s.log.With(slog.String("conn", name), slog.String("user", string(session.User.ID))),
 		subs: map[domain.RoomID]*subscription{},
 	}
+	if s.cfg.Limits {
+		c.pace = rate.NewLimiter(framesPerSecond, frameBurst)
+	}
 	ws.SetPingHandler(func(payload string) error {
+		c.slowDown()
 		c.unanswered.Store(0)
 		c.sent(c.out.control(frames.Pong(payload)))
 		return nil
 	})
 	ws.SetPongHandler(func(string) error {
+		c.slowDown()
 		c.unanswered.Store(0)
 		return nil
 	})
@@ -103,6 +116,7 @@ func (c *conn) serve(ctx context.Context) (err error) {
 	}()
 	for {
 		kind, msg, err := c.read(ctx)
+		c.slowDown()
 		switch {
 		case errors.Is(err, errTooLarge): // the client was told
 		case err != nil:
@@ -116,6 +130,17 @@ func (c *conn) serve(ctx context.Context) (err error) {
 		if c.ended() {
 			return errClosed
 		}
+	}
+}
+
+// slowDown waits until the next frame may be dealt with: at most for one frame's share of
+// a second.
+func (c *conn) slowDown() {
+	if c.pace == nil {
+		return
+	}
+	if wait := c.pace.Reserve().Delay(); wait > 0 {
+		<-time.After(wait)
 	}
 }
 
