@@ -122,7 +122,7 @@ func (s server) isAdmitted() bool { return s.id == s.admitted || s.id == "" }
 
 func lookAtServer(ctx context.Context, client redis.Cmdable) (server, error) {
 	info, err := client.Info(ctx, "server").Result()
-	if redis.HasErrorPrefix(err, "NOPERM") {
+	if redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "ERR") { // forbidden or renamed
 		return server{}, nil
 	}
 	if err != nil {
