@@ -179,7 +179,7 @@ func TestResume_aStormSharesThePages(t *testing.T) {
 	pages, reads := math.Ceil(float64(n)/pageEvents), p.metric(t, "confab_fanout_pages_read_total")
 	t.Logf("%d clients got %d events each in %v; %.0f pages were read %.0f times; resident: %d MiB before, at most %d MiB meanwhile",
 		len(sockets), n, took.Round(time.Millisecond), pages, reads, before/mib, peak/mib)
-	if reads < pages || reads > 3*pages {
+	if reads < pages-2 || reads > 3*pages { // the newest may come from the ring alone
 		t.Errorf("%.0f pages were read %.0f times for %d clients", pages, reads, len(sockets))
 	}
 }
