@@ -161,6 +161,7 @@ func TestBacklog_flushedWaitsForTheReader(t *testing.T) {
 		_, err = io.CopyN(io.Discard, client, backlogSmall+1)
 		require.NoError(t, err)
 		require.NoError(t, <-flushed)
+		synctest.Wait() // the last chunk is read, and is now counted as written, too
 
 		require.NoError(t, b.data(make([]byte, backlogLimit)))
 		go func() { flushed <- b.flushed(t.Context()) }()
