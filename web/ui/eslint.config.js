@@ -17,7 +17,7 @@ export default tseslint.config(
   {
     // The module is published by itself: it knows neither React nor the app around it.
     files: ["src/net/**/*.ts"],
-    ignores: ["src/net/**/*.test.ts"],
+    ignores: ["src/net/**/*.test.ts", "src/net/testing/**"],
     rules: {
       "no-restricted-imports": [
         "error",

@@ -9,7 +9,7 @@ const ROOMS = ["R", "S"];
 const MESSAGES = 60; // of each person
 
 // SEED=n npm test repeats a run; without it some seeds are drawn, and named in the tests.
-const given = process.env["SEED"];
+const given = process.env.SEED;
 const drawn = Math.floor(Math.random() * 1e9);
 const seeds = given === undefined ? Array.from({ length: 20 }, (_, i) => drawn + i) : [Number(given)];
 

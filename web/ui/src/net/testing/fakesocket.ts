@@ -32,9 +32,9 @@ export class FakeSocket implements WebSocketLike {
     else this.#close = listener as Listener<{ code: number; reason: string }>;
   }
 
-  /** The server sends: an object as JSON, a string as it is. */
+  /** A frame arrives, even after the end: an object as JSON, a string as it is. */
   says(frame: object | string): void {
-    if (!this.#gone) this.#message({ data: typeof frame === "string" ? frame : JSON.stringify(frame) });
+    this.#message({ data: typeof frame === "string" ? frame : JSON.stringify(frame) });
   }
 
   /** The connection is over. */
@@ -46,7 +46,7 @@ export class FakeSocket implements WebSocketLike {
 
   /** The newest frame of a type that the client sent. */
   last(type: string): Record<string, unknown> | undefined {
-    return this.sent.findLast((f) => f["type"] === type);
+    return this.sent.findLast((f) => f.type === type);
   }
 }
 

@@ -132,10 +132,10 @@ export class FaultyServer {
     const { id, room } = frame as { id: string; room: string };
     if (this.#fault("unavailable", 0.03)) {
       this.#say(link, { type: "error", id, code: "unavailable", message: "not now" });
-    } else if (frame["type"] === "send") {
-      this.#send(link, id, room, { user: link.user, key: String(frame["key"]), body: String(frame["body"]) });
-    } else if (frame["type"] === "subscribe") {
-      this.#subscribe(link, id, room, Number(frame["after"]));
+    } else if (frame.type === "send") {
+      this.#send(link, id, room, { user: link.user, key: String(frame.key), body: String(frame.body) });
+    } else if (frame.type === "subscribe") {
+      this.#subscribe(link, id, room, Number(frame.after));
     }
   }
 
