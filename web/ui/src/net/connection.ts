@@ -46,6 +46,10 @@ export class Connection {
     this.#ws.addEventListener("close", ({ code }) => {
       this.#lose(code);
     });
+    // Browsers let close follow; Node 20 and its undici do not when the handshake failed.
+    this.#ws.addEventListener("error", () => {
+      if (!this.welcome) this.drop();
+    });
     this.watch();
   }
 

@@ -3,6 +3,7 @@ export interface WebSocketLike {
   send(data: string): void;
   close(): void;
   addEventListener(type: "message", listener: (e: { data: unknown }) => void): void;
+  addEventListener(type: "error", listener: () => void): void;
   addEventListener(type: "close", listener: (e: { code: number; reason: string }) => void): void;
 }
 

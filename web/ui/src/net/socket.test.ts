@@ -97,6 +97,14 @@ test("is dropped when it is not welcomed in time", () => {
   expect(socket.state.status).toBe("waiting");
 });
 
+test("tries again when the handshake failed, also where no close follows", () => {
+  const socket = started();
+  net.socket.fails();
+  expect(socket.state.status).toBe("waiting");
+  net.socket.ends(1006);
+  expect(socket.state).toStrictEqual({ status: "waiting", until: Date.now() + 250 });
+});
+
 test("after sleep, when timers stood still, is looked at when it is woken", () => {
   const socket = started();
   net.welcomed();

@@ -8,6 +8,7 @@ export class FakeSocket implements WebSocketLike {
   closed = false; // by the client
   #gone = false;
   #message: Listener<{ data: unknown }> = () => undefined;
+  #error: () => void = () => undefined;
   #close: Listener<{ code: number; reason: string }> = () => undefined;
 
   constructor(
@@ -29,6 +30,7 @@ export class FakeSocket implements WebSocketLike {
 
   addEventListener(type: string, listener: unknown): void {
     if (type === "message") this.#message = listener as Listener<{ data: unknown }>;
+    else if (type === "error") this.#error = listener as () => void;
     else this.#close = listener as Listener<{ code: number; reason: string }>;
   }
 
@@ -42,6 +44,11 @@ export class FakeSocket implements WebSocketLike {
     if (this.#gone) return;
     this.#gone = true;
     this.#close({ code, reason: "" });
+  }
+
+  /** The handshake failed, and no close follows. */
+  fails(): void {
+    this.#error();
   }
 
   /** The newest frame of a type that the client sent. */
