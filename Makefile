@@ -62,6 +62,14 @@ bench: ## Run the benchmarks
 rebuild-check: ## Show that the views, made again from the archive, come out equal
 	go test -race -run 'Rebuild|rebuild' -v . ./projector/...
 
+.PHONY: ui
+ui: web/ui/node_modules/.package-lock.json ## Lint, format check, types and tests of the browser's side; needs Node
+	cd web/ui && npm run lint && npm run format:check && npm run typecheck && npm test
+
+web/ui/node_modules/.package-lock.json: web/ui/package-lock.json
+	cd web/ui && npm ci
+	@touch $@
+
 .PHONY: lint
 lint: tools ## Format, vet, linters, module files, known vulnerabilities
 	@unformatted=$$(git ls-files --cached --others --exclude-standard '*.go' | xargs gofmt -l); \

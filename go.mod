@@ -2,6 +2,9 @@ module confab
 
 go 1.26.0
 
+// npm packages may hold Go files; they are none of ours.
+ignore ./web/ui/node_modules
+
 require (
 	github.com/ThreeDotsLabs/watermill v1.5.1
 	github.com/ThreeDotsLabs/watermill-redisstream v1.4.5

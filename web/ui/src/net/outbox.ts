@@ -1,0 +1,206 @@
+import { Backoff } from "./backoff.ts";
+import type { Answer } from "./connection.ts";
+import type { Environment, Timer } from "./environment.ts";
+import type { Ack, ErrorFrame } from "./frames.ts";
+import { newKeys } from "./key.ts";
+import type { Message, Store } from "./store.ts";
+import { passing } from "./subscription.ts";
+
+/** What an outbox needs of a Socket. */
+export interface Line {
+  readonly environment: Environment;
+  post(message: Message, answer: Answer): boolean;
+  onOpen(f: () => void): () => void;
+}
+
+export interface OutboxOptions {
+  line: Line;
+  store: Store;
+  /** Told when `messages` is another list than before. */
+  changed?(): void;
+  /** Told when a message has got its seq; it has left the outbox. */
+  sent?(message: Message, ack: Ack): void;
+  /** Told when the store did not keep or remove something. Messages go out nevertheless. */
+  storeFailed?(err: unknown): void;
+}
+
+// What one room waits for.
+interface Lane {
+  inFlight: boolean;
+  pause: Timer | undefined;
+  backoff: Backoff;
+}
+
+/**
+ * Messages that the server has not acked yet. Each is kept in the store before it is
+ * sent, and sent, under one key, through as many connections and reloads as it takes:
+ * it is in the room's log once. In each room one is in flight at a time, so that their
+ * order holds. Only one outbox should work on a store at a time: two double nothing,
+ * but their messages may overtake each other.
+ */
+export class Outbox {
+  #messages: readonly Message[]; // by position
+  #unkept = new Set<string>(); // keys that the store has not yet promised to keep
+  #lanes = new Map<string, Lane>();
+  #position: number;
+  #key: () => string;
+  #stopListening: () => void;
+  #closed = false;
+
+  private constructor(
+    private readonly options: OutboxOptions,
+    kept: Message[],
+  ) {
+    this.#messages = kept.sort((a, b) => a.position - b.position || (a.key < b.key ? -1 : 1));
+    this.#position = this.#messages.at(-1)?.position ?? 0;
+    this.#key = newKeys(options.line.environment.now);
+    this.#stopListening = options.line.onOpen(() => {
+      this.#opened();
+    });
+    this.#opened(); // it may stand already
+  }
+
+  /** Opens the outbox with what the store has, which is sent as soon as can be. */
+  static async open(options: OutboxOptions): Promise<Outbox> {
+    let kept: Message[] = [];
+    try {
+      kept = await options.store.load();
+    } catch (err) {
+      options.storeFailed?.(err);
+    }
+    return new Outbox(options, kept);
+  }
+
+  /** What waits or has failed, in the order of sending: a new list after each change. */
+  get messages(): readonly Message[] {
+    return this.#messages;
+  }
+
+  /** Takes a message; it is in `messages` at once, and sent when the store keeps it. */
+  add(room: string, body: string): Message {
+    const { now } = this.options.line.environment;
+    const message = { key: this.#key(), room, body, position: ++this.#position, written: now() };
+    this.#insert(message);
+    return message;
+  }
+
+  /** Sends a failed message again, after all others. False when there is no such. */
+  retry(key: string): boolean {
+    const failed = this.#failed(key);
+    if (!failed) return false;
+    const { failed: why, ...message } = failed;
+    // The key of a conflict belongs to another message, for ever.
+    const again = why.code === "conflict" ? { ...message, key: this.#key() } : message;
+    this.#messages = this.#messages.filter((m) => m !== failed);
+    this.#insert({ ...again, position: ++this.#position });
+    if (again.key !== key) this.#kept(this.options.store.remove(key));
+    return true;
+  }
+
+  /**
+   * Forgets a failed message. False when there is no such: one that still waits may be in
+   * the log already, and cannot be taken back.
+   */
+  discard(key: string): boolean {
+    const failed = this.#failed(key);
+    if (failed) this.#remove(failed);
+    return failed !== undefined;
+  }
+
+  /** Stops sending. What was not acked stays in the store for the next outbox. */
+  close(): void {
+    this.#closed = true;
+    this.#stopListening();
+    for (const lane of this.#lanes.values()) this.options.line.environment.clearTimeout(lane.pause);
+  }
+
+  #failed(key: string): (Message & Required<Pick<Message, "failed">>) | undefined {
+    return this.#messages.find(
+      (m): m is Message & Required<Pick<Message, "failed">> => m.key === key && m.failed !== undefined,
+    );
+  }
+
+  #insert(message: Message): void {
+    this.#unkept.add(message.key);
+    this.#become([...this.#messages, message]);
+    this.#kept(this.options.store.put(message), () => {
+      this.#unkept.delete(message.key);
+      this.#pump(message.room);
+    });
+  }
+
+  #remove(message: Message): void {
+    this.#become(this.#messages.filter((m) => m.key !== message.key));
+    this.#kept(this.options.store.remove(message.key));
+  }
+
+  #become(messages: readonly Message[]): void {
+    this.#messages = messages;
+    this.options.changed?.();
+  }
+
+  // Then goes on either way: a browser that keeps nothing can send all the same.
+  #kept(stored: Promise<void>, then?: () => void): void {
+    void stored.catch((err: unknown) => this.options.storeFailed?.(err)).then(then);
+  }
+
+  // Nothing of an earlier connection is answered any more.
+  #opened(): void {
+    for (const lane of this.#lanes.values()) lane.inFlight = false;
+    for (const room of new Set(this.#messages.map((m) => m.room))) this.#pump(room);
+  }
+
+  #lane(room: string): Lane {
+    let lane = this.#lanes.get(room);
+    if (!lane) {
+      lane = {
+        inFlight: false,
+        pause: undefined,
+        backoff: new Backoff(this.options.line.environment.random),
+      };
+      this.#lanes.set(room, lane);
+    }
+    return lane;
+  }
+
+  #pump(room: string): void {
+    const lane = this.#lane(room);
+    const next = this.#messages.find((m) => m.room === room && !m.failed);
+    if (this.#closed || lane.inFlight || lane.pause !== undefined || !next || this.#unkept.has(next.key))
+      return;
+    lane.inFlight = true;
+    const posted = this.options.line.post(next, (answer) => {
+      lane.inFlight = false;
+      this.#answered(lane, next, answer);
+    });
+    if (!posted) lane.inFlight = false;
+  }
+
+  #answered(lane: Lane, message: Message, answer: Ack | ErrorFrame): void {
+    if (answer.type === "ack") {
+      lane.backoff.reset();
+      this.#remove(message);
+      this.options.sent?.(message, answer);
+    } else if (passing(answer.code)) {
+      this.#pause(lane, message.room, Math.max(answer.retry_after_ms ?? 0, lane.backoff.next()));
+    } else if (answer.code === "unauthenticated") {
+      return; // this connection is about to end; the message is for another session's
+    } else {
+      this.#fail(message, answer);
+    }
+    this.#pump(message.room);
+  }
+
+  #pause(lane: Lane, room: string, ms: number): void {
+    lane.pause = this.options.line.environment.setTimeout(() => {
+      lane.pause = undefined;
+      this.#pump(room);
+    }, ms);
+  }
+
+  #fail(message: Message, { code, message: why }: ErrorFrame): void {
+    const failed = { ...message, failed: { code, message: why } };
+    this.#become(this.#messages.map((m) => (m.key === message.key ? failed : m)));
+    this.#kept(this.options.store.put(failed));
+  }
+}
