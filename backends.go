@@ -37,7 +37,7 @@ type backends struct {
 	stream     *fanout.Stream
 	gate       *gate                // with an embedded Redis only
 	projector  *projector.Projector // with the projector role only
-	admission  *ingest.Admission    // with the node role and a Redis of its own only
+	admission  *ingest.Admission    // with the node role, and without an embedded Redis, only
 	closers    []func() error
 }
 

@@ -61,11 +61,9 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 	}
 	timeline := fanout.NewTimeline(readable, b.store)
 
-	// Made late: it asks the commands, and is asked when the first one is given.
-	var admission *ingest.Admission
 	var onConnect func(context.Context, *redis.Conn) error
 	if b.gate == nil {
-		onConnect = func(ctx context.Context, conn *redis.Conn) error { return admission.OnConnect(ctx, conn) }
+		onConnect = func(ctx context.Context, conn *redis.Conn) error { return b.admission.OnConnect(ctx, conn) } // made below, before the first command
 	}
 	appending := b.redis.append(onConnect)
 	publisher, err := ingest.NewPublisher(appending, ingest.PublisherConfig{
@@ -86,9 +84,8 @@ func (b *backends) startNode(parts launcher) (*node, error) {
 	}
 	stopAdmission := func() {}
 	if b.gate == nil {
-		admission = ingest.NewAdmission(commands)
-		b.admission = admission
-		stopAdmission = parts.start("admission", admission.Run)
+		b.admission = ingest.NewAdmission(commands)
+		stopAdmission = parts.start("admission", b.admission.Run)
 	}
 	stopHub := parts.start("hub", hub.Run)
 	stopWeb := parts.start("web", server.Run)

@@ -143,7 +143,7 @@ type Store interface {
 // Cursor says where a subscription begins: after a seq, or, if Live, at the head.
 type Cursor struct {
 	After uint64
-	Epoch string // that After belongs to; "" if the subscriber does not know
+	Epoch string // that After belongs to, if the subscriber knows; web compares it, the hub does not
 	Live  bool
 }
 

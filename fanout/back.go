@@ -51,14 +51,7 @@ func (r *room) restore(ctx context.Context) error {
 		return err
 	}
 	// If others went on before anybody could say what was lost, the history is another.
-	f, held := r.ring.at(seen)
-	if !held {
-		return nil
-	}
-	records, err := r.hub.cfg.Timeline.Range(ctx, r.id, seen-1, 1)
-	if err == nil && len(records) == 1 && records[0].Seq == seen && r.differs(f, records[0]) {
-		r.forked()
-	}
+	_, err := r.after(ctx, seen, 0)
 	return err
 }
 

@@ -84,6 +84,16 @@ func (w *world) another(from, to uint64) []domain.Record {
 	return records
 }
 
+// losesWhatWasSeen lets a subscriber see events 2 to 11, of which the last five are lost.
+func (w *world) losesWhatWasSeen() *sink {
+	s := &sink{t: w.t, from: live, mayReset: true}
+	s.subscribe(w, alice.ID)
+	w.posts(10)
+	settled(time.Millisecond)
+	w.log.lose(5)
+	return s
+}
+
 // Redis loses events that were delivered here: they are put back from here, and the
 // subscribers notice nothing.
 func TestHub_putsBackWhatRedisLost(t *testing.T) {
@@ -170,11 +180,7 @@ func TestHub_resetsWhoSawAnotherHistory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inMendedWorld(t, func(w *world, m *mender) {
-				old := &sink{t: t, from: live, mayReset: true}
-				old.subscribe(w, alice.ID)
-				w.posts(10)
-				settled(time.Millisecond)
-				w.log.lose(5)
+				old := w.losesWhatWasSeen()
 				goOn(w, m)
 				settled(3 * time.Second)
 				require.True(t, old.reset)
@@ -198,11 +204,7 @@ func TestHub_resetsWhoSawAnotherHistory(t *testing.T) {
 // told that all is well.
 func TestHub_recordsTheForkBeforeItSaysReset(t *testing.T) {
 	inMendedWorld(t, func(w *world, m *mender) {
-		old := &sink{t: t, from: live, mayReset: true}
-		old.subscribe(w, alice.ID)
-		w.posts(10)
-		settled(time.Millisecond)
-		w.log.lose(5)
+		old := w.losesWhatWasSeen()
 		others := w.another(7, 12)
 		w.log.append(others...)
 		m.failWith(domain.Unavailable("Redis", errors.New("away")))

@@ -27,7 +27,7 @@ func (r *room) accept(batch []domain.Record) {
 			next++
 		case rec.Seq < next:
 			r.hub.metrics.repeats.Inc()
-			if rec.Seq <= r.ring.last && !r.isRepeat(rec) {
+			if !r.isRepeat(rec) {
 				r.forked()
 				return
 			}
@@ -53,7 +53,7 @@ func (r *room) repair(ctx context.Context) bool {
 	if missing > 0 {
 		r.hub.metrics.repairs.WithLabelValues("fetch").Inc()
 	}
-	records, err := r.after(ctx, int(missing))
+	records, err := r.after(ctx, r.ring.last, int(missing))
 	if err != nil {
 		r.repairFailed(ctx, err)
 		return false
@@ -72,10 +72,9 @@ func (r *room) repair(ctx context.Context) bool {
 	return true
 }
 
-// after reads up to limit events after the last one, which it reads too, to see whether
-// it is still what was delivered. If not, it closes the room.
-func (r *room) after(ctx context.Context, limit int) ([]domain.Record, error) {
-	last := r.ring.last
+// after reads up to limit events after one that was delivered, which it reads too, to see
+// whether it is still the history. If not, it closes the room.
+func (r *room) after(ctx context.Context, last uint64, limit int) ([]domain.Record, error) {
 	f, held := r.ring.at(last)
 	if !held && limit == 0 {
 		return nil, nil
@@ -111,7 +110,7 @@ func (r *room) jump(ctx context.Context) bool {
 		r.repairFailed(ctx, err)
 		return false
 	}
-	if _, err := r.after(ctx, 0); err != nil {
+	if _, err := r.after(ctx, r.ring.last, 0); err != nil {
 		r.repairFailed(ctx, err)
 		return false
 	}

@@ -63,7 +63,7 @@ func (a *Admission) OnConnect(ctx context.Context, conn *redis.Conn) error {
 func (a *Admission) Run(ctx context.Context) error {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	newcomer := newcomer{grace: a.service.config.Grace}
+	var newcomer newcomer
 	for {
 		if err := a.look(ctx, &newcomer); err != nil && ctx.Err() == nil {
 			a.service.config.Logger.WarnContext(ctx, "the Redis server cannot be admitted; trying again", slog.Any("error", err))
@@ -78,26 +78,25 @@ func (a *Admission) Run(ctx context.Context) error {
 
 // newcomer is the server that waits for its admission.
 type newcomer struct {
-	grace time.Duration
 	id    string
 	since time.Time
 	told  bool // this node has said what it knows
 }
 
 func (a *Admission) look(ctx context.Context, n *newcomer) error {
-	client, log := a.service.config.Redis, a.service.config.Logger
+	client, grace, log := a.service.config.Redis, a.service.config.Grace, a.service.config.Logger
 	s, err := lookAtServer(ctx, client)
 	if err != nil {
 		return nil //nolint:nilerr // a Redis that is away is logged by all who need it
 	}
 	a.pending.Store(!s.isAdmitted())
 	if s.isAdmitted() {
-		*n = newcomer{grace: n.grace}
+		*n = newcomer{}
 		return nil
 	}
 	if s.id != n.id {
 		n.id, n.since, n.told = s.id, time.Now(), false
-		log.InfoContext(ctx, "a Redis server that is new; waiting for what all nodes know", slog.String("server", s.id), slog.String("before", s.admitted), slog.Duration("grace", n.grace))
+		log.InfoContext(ctx, "a Redis server that is new; waiting for what all nodes know", slog.String("server", s.id), slog.String("before", s.admitted), slog.Duration("grace", grace))
 	}
 	if !n.told {
 		if err := a.service.freezeLost(ctx); err != nil {
@@ -105,7 +104,7 @@ func (a *Admission) look(ctx context.Context, n *newcomer) error {
 		}
 		n.told = true
 	}
-	if time.Since(n.since) < n.grace {
+	if time.Since(n.since) < grace {
 		return nil
 	}
 	// If it is another server by now, this one's id admits nobody there.
