@@ -45,7 +45,7 @@ chaos: setup ## Break everything under load and count, PASSES (1) times; SEED re
 	go test -race -count 1 -v -run '^TestChaos$$' -timeout $(CHAOS_TIMEOUT) . -args -chaos.seed=$(SEED) -chaos.passes=$(PASSES)
 
 .PHONY: deep
-deep: setup ## Resume a room of EVENTS (1000000) from its first event on; 100 clients at once
+deep: setup ## Resume a room of EVENTS (1000000) from its first event on, and one of 5000 with 100 clients at once
 	go test -count 1 -v -run '^TestResume_' -timeout 30m . -args -deep.events=$(EVENTS) -deep.clients=100
 
 .PHONY: fuzz
