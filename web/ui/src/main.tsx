@@ -1,0 +1,16 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { Provider } from "react-redux";
+import { App } from "./app/App.tsx";
+import { newStore } from "./store/store.ts";
+import "./styles.css";
+
+const root = document.getElementById("app");
+if (!root) throw new Error("index.html has no #app");
+createRoot(root).render(
+  <StrictMode>
+    <Provider store={newStore()}>
+      <App />
+    </Provider>
+  </StrictMode>,
+);
