@@ -34,7 +34,7 @@ func (s *Server) routes() (http.Handler, error) {
 		r.NotFound(s.notFound)
 		r.Route("/v1", s.api)
 	})
-	r.Get("/*", s.page().ServeHTTP)
+	r.Get("/*", s.servePage)
 	return r, nil
 }
 
