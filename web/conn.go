@@ -194,7 +194,7 @@ func (c *conn) handle(ctx context.Context, msg []byte) {
 		err = c.post(ctx, f)
 	case frames.Ping:
 		// No data: who pings more often than heartbeats come would never hear one.
-		c.sent(c.out.control(frames.Text(frames.Pong{ID: f.ID})))
+		c.sent(c.out.control(frames.Text(frames.Pong(f))))
 	}
 	if err != nil {
 		c.refuse(ctx, id, err)

@@ -59,6 +59,8 @@ func (s *Server) api(r chi.Router) {
 	r.Post("/rooms/{room}/messages", s.signedIn(s.postMessage))
 	r.Get("/rooms/{room}/messages", s.signedIn(s.getMessages))
 	r.Get("/rooms/{room}/events", s.signedIn(s.getEvents))
+
+	r.Post("/reports", s.signedIn(s.postReport))
 }
 
 func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
