@@ -6,6 +6,8 @@ SHELL       := bash
 # Tools are built from the module .ci/tools, which pins them, into the clone.
 BIN := $(CURDIR)/.cache/bin
 
+NODE_MODULES := web/ui/node_modules/.package-lock.json
+
 # The tests of the whole system fill two cores by themselves, so the packages go first.
 # CHAOS=1 puts a pass of the chaos among them.
 TIMEOUT  ?= 30m
@@ -63,15 +65,24 @@ rebuild-check: ## Show that the views, made again from the archive, come out equ
 	go test -race -run 'Rebuild|rebuild' -v . ./projector/...
 
 .PHONY: ui
-ui: web/ui/node_modules/.package-lock.json ## Lint, format check, types and tests of the browser's side; needs Node
-	cd web/ui && npm run lint && npm run format:check && npm run typecheck && npm test
+ui: ui-lint ## Lint and test the browser's app and build web/ui/dist, which is committed; needs Node
+	cd web/ui && npm test && env -u NODE_ENV npm run build
 
-web/ui/node_modules/.package-lock.json: web/ui/package-lock.json
-	cd web/ui && npm ci
+.PHONY: ui-dev
+ui-dev: $(NODE_MODULES) ## The app on :5173 as it is edited, before a server run with CONFAB_ORIGINS=http://localhost:5173
+	cd web/ui && npm run dev
+
+.PHONY: ui-lint
+ui-lint: $(NODE_MODULES)
+	cd web/ui && npm run lint && npm run format:check && npm run typecheck
+
+# What is installed is fresh when npm has noted it after the lock file changed.
+$(NODE_MODULES): web/ui/package-lock.json
+	cd web/ui && npm ci --no-audit --no-fund
 	@touch $@
 
 .PHONY: lint
-lint: tools ## Format, vet, linters, module files, known vulnerabilities
+lint: tools ui-lint ## Format, vet, linters, module files, known vulnerabilities; the app's linters, format and types
 	@unformatted=$$(git ls-files --cached --others --exclude-standard '*.go' | xargs gofmt -l); \
 	 [ -z "$$unformatted" ] || { echo "not formatted, run make fmt: $$unformatted"; exit 1; }
 	go vet ./... ./.ci/testsummary

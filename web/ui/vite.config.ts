@@ -2,7 +2,7 @@ import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
-// The server that `make dev` (npm run dev) puts the page in front of.
+// The server that `make ui-dev` (npm run dev) puts the app in front of.
 const server = process.env.CONFAB_URL ?? "http://localhost:8080";
 
 export default defineConfig({
