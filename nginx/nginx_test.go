@@ -191,6 +191,76 @@ func TestWebSocket_goesWhereFewAre(t *testing.T) {
 	}
 }
 
+// While nodes of two versions run, a page of the one finds its files whatever node is asked.
+func TestAssets_areFoundAtAnyNodeThatHasThem(t *testing.T) {
+	has := func(name string) string {
+		return startNode(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Node", name)
+			if r.URL.Path == "/assets/"+name+".js" {
+				_, _ = io.WriteString(w, name)
+				return
+			}
+			http.Error(w, "the node's own 404", http.StatusNotFound)
+		}))
+	}
+	n := nginxtest.Start(t, has("old"), has("old"), has("new"), has("old"), has("old"))
+	for range 10 {
+		for _, name := range []string{"old", "new"} {
+			resp, body := do(t, http.MethodGet, n.URL+"/assets/"+name+".js", nil, nil)
+			if resp.StatusCode != http.StatusOK || body != name {
+				t.Fatalf("%s: %s %s", name, resp.Status, body)
+			}
+		}
+		resp, body := do(t, http.MethodGet, n.URL+"/assets/none.js", nil, nil)
+		if resp.StatusCode != http.StatusNotFound || !strings.Contains(body, "own 404") {
+			t.Fatalf("what no node has: %s %s", resp.Status, body)
+		}
+	}
+	// Another path is one node's word.
+	if resp, _ := do(t, http.MethodGet, n.URL+"/old.js", nil, nil); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("not an asset: %s", resp.Status)
+	}
+}
+
+// The nodes' compression, caching and policies pass unchanged.
+func TestFiles_passAsTheNodeServesThem(t *testing.T) {
+	want := http.Header{
+		"Content-Encoding":        {"gzip"},
+		"Content-Type":            {"text/javascript; charset=utf-8"},
+		"Vary":                    {"Accept-Encoding"},
+		"Etag":                    {`"0123-gzip"`},
+		"Cache-Control":           {"no-cache"},
+		"Content-Security-Policy": {"worker-src 'self'"},
+	}
+	n := nginxtest.Start(t, startNode(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range want {
+			w.Header()[name] = value
+		}
+		if r.Header.Get("Accept-Encoding") != "gzip, br" || r.Header.Get("Service-Worker") != "script" {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		if r.Header.Get("If-None-Match") == want.Get("Etag") {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		_, _ = io.WriteString(w, "packed")
+	})))
+	asked := http.Header{"Accept-Encoding": {"gzip, br"}, "Service-Worker": {"script"}}
+	resp, body := do(t, http.MethodGet, n.URL+"/sw.js", nil, asked)
+	if resp.StatusCode != http.StatusOK || body != "packed" {
+		t.Errorf("%s %s", resp.Status, body)
+	}
+	for name := range want {
+		if resp.Header.Get(name) != want.Get(name) {
+			t.Errorf("%s: %q", name, resp.Header.Get(name))
+		}
+	}
+	asked.Set("If-None-Match", want.Get("Etag"))
+	if resp, body := do(t, http.MethodGet, n.URL+"/sw.js", nil, asked); resp.StatusCode != http.StatusNotModified || body != "" {
+		t.Errorf("%s %s", resp.Status, body)
+	}
+}
+
 func TestHeaders_areNotForged(t *testing.T) {
 	seen := make(chan http.Header, 1)
 	host := make(chan string, 1)
