@@ -1,7 +1,7 @@
 import { Backoff } from "./backoff.ts";
 import { type Answer, Connection } from "./connection.ts";
 import { browser, type Environment, guarded, MOST_MS, type Timer } from "./environment.ts";
-import type { ServerFrame } from "./frames.ts";
+import type { ServerFrame, Welcome } from "./frames.ts";
 import { type Ended, FINAL, type SocketOptions, type SocketState } from "./options.ts";
 import { type Cursor, type Follower, guardedFollower, type Requests } from "./subscription.ts";
 import { Subscription } from "./subscription.ts";
