@@ -22,7 +22,11 @@ describe("messages", () => {
 
   it("of another day begin one", () => {
     const midnight = new Date(2026, 10, 25).getTime();
-    const list = rows([message(1, ada, midnight - MINUTE), message(2, ada, midnight), message(3, ada, midnight)]);
+    const list = rows([
+      message(1, ada, midnight - MINUTE),
+      message(2, ada, midnight),
+      message(3, ada, midnight),
+    ]);
     expect(list.map((r) => r.day)).toEqual([true, true, false]);
     expect(leads(list)).toEqual([true, true, false]);
   });

@@ -10,7 +10,15 @@ export type Posted = Sequenced & { kind: "message.posted" };
 
 export function message(seq: number, author = ada, at = noon): Posted {
   const time = new Date(at).toISOString();
-  return { seq, id: `e${seq}`, at: time, actor: author, kind: "message.posted", key: `k${seq}`, body: `m${seq}` };
+  return {
+    seq,
+    id: `e${seq}`,
+    at: time,
+    actor: author,
+    kind: "message.posted",
+    key: `k${seq}`,
+    body: `m${seq}`,
+  };
 }
 
 export function messages(from: number, to: number): Posted[] {
@@ -18,7 +26,15 @@ export function messages(from: number, to: number): Posted[] {
 }
 
 export function joined(seq: number, user: User, actor = user, at = noon): Sequenced {
-  return { seq, id: `e${seq}`, at: new Date(at).toISOString(), actor, kind: "member.joined", user, role: "member" };
+  return {
+    seq,
+    id: `e${seq}`,
+    at: new Date(at).toISOString(),
+    actor,
+    kind: "member.joined",
+    user,
+    role: "member",
+  };
 }
 
 export function pending(key: string, more: Partial<Pending> = {}): Pending {

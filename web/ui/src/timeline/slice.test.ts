@@ -72,7 +72,7 @@ describe("opening", () => {
 });
 
 describe("pages", () => {
-  beforeEach(() => does(...openedAt(101, 200, 500)));
+  beforeEach(() => { does(...openedAt(101, 200, 500)); });
 
   it("lengthen the window at both ends", () => {
     does(asked({ room: "r", end: "before" }), asked({ room: "r", end: "after" }));
@@ -182,7 +182,12 @@ describe("the window", () => {
   });
 
   it("is forgotten at a reset and at sign-out; late answers do not bring it back", () => {
-    does(...openedAt(1, 100), opening({ room: "r", id: 2 }), roomReset("r"), opened({ id: 2, ...page(1, 9) }));
+    does(
+      ...openedAt(1, 100),
+      opening({ room: "r", id: 2 }),
+      roomReset("r"),
+      opened({ id: 2, ...page(1, 9) }),
+    );
     expect(state.rooms.r?.events ?? []).toEqual([]);
     does(...openedAt(1, 100), live.actions.changed(idle), live.actions.signedOut());
     expect(state).toEqual({ rooms: {}, recent: [] });
