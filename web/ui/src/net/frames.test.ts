@@ -80,8 +80,8 @@ const client: Record<string, ClientFrame> = {
   subscribe_start: { after: 0, room, id: "1", type: "subscribe" },
   unsubscribe: { room, id: "2", type: "unsubscribe" },
   send: { body: "hi", key: "K", room, id: "3", type: "send" },
-  send_no_key: { body: "hi", room, id: "3", type: "send" },
   ping: { id: "7", type: "ping" },
+  send_no_key: { body: "hi", room, id: "3", type: "send" },
 };
 
 describe("every golden frame of the server decodes to what it says", () => {
