@@ -12,6 +12,9 @@ export const de: Catalogue = {
 
   // --- composer, outbox, emoji ---
   "composer.send": "Senden",
+  "code.block": "Code",
+  "code.copy": "Code kopieren",
+  "code.copied": "Kopiert",
 
   // --- connection: banner, diagnostics ---
   "line.offline": "Offline",

@@ -12,6 +12,9 @@ export const en = {
 
   // --- composer, outbox, emoji ---
   "composer.send": "Send",
+  "code.block": "Code",
+  "code.copy": "Copy code",
+  "code.copied": "Copied",
 
   // --- connection: banner, diagnostics ---
   "line.offline": "Offline",
