@@ -66,6 +66,10 @@ rebuild-check: ## Show that the views, made again from the archive, come out equ
 ui: web/ui/node_modules/.package-lock.json ## Lint, format check, types and tests of the browser's side; needs Node
 	cd web/ui && npm run lint && npm run format:check && npm run typecheck && npm test
 
+.PHONY: e2e
+e2e: setup web/ui/node_modules/.package-lock.json ## Run the browser tests only, those of FILES, if any; needs Node and Chromium
+	go test -race -count 1 -v -run '^TestBrowser_' -timeout $(TIMEOUT) . -args -browser.tests=$(FILES)
+
 web/ui/node_modules/.package-lock.json: web/ui/package-lock.json
 	cd web/ui && npm ci
 	@touch $@
