@@ -5,16 +5,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"confab/domain"
-	"confab/domain/domaintest"
-	"confab/projector/sqlite"
 	"confab/web/ui/uitest"
 )
 
@@ -31,7 +29,7 @@ func TestBrowser_embedded(t *testing.T) {
 	big := bigRoom(t, data, *browserBig)
 	p := startConfab(t, "embedded", "CONFAB_DATA="+data, "CONFAB_LIMITS=off").ready(t)
 	browse(t, "embedded", "http://"+p.addr, []*process{p},
-		"CONFAB_E2E_BIG_ROOM="+string(big), fmt.Sprint("CONFAB_E2E_BIG_HEAD=", *browserBig+1))
+		"CONFAB_E2E_BIG_ROOM="+big, fmt.Sprint("CONFAB_E2E_BIG_HEAD=", *browserBig+1))
 }
 
 func TestBrowser_cluster(t *testing.T) {
@@ -88,33 +86,15 @@ func endBrowsers(t *testing.T, profiles string) {
 }
 
 // bigRoom writes a public room of n messages into an embedded store.
-func bigRoom(t *testing.T, data string, n int) domain.RoomID {
+func bigRoom(t *testing.T, data string, n int) (id string) {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(data, "confab.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
 	start := time.Now()
-	defer func() { t.Logf("%d messages written in %v", n, time.Since(start).Round(time.Millisecond)) }()
-	history := domaintest.NewHistory("big", domain.Public)
-	authors := []domain.User{history.Owner}
-	for _, name := range []string{"Ada", "Grace", "Linus", "Barbara"} {
-		authors = append(authors, domaintest.NewUser(name))
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./testdata/bigroom", "-data", data, "-messages", strconv.Itoa(n))
+	cmd.Stderr = os.Stderr
+	room, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("write the big room: %v", err)
 	}
-	texts := []string{"short", "a message of the usual length, as most of them are",
-		"one that goes on for so long that on most screens it needs a second line, and on a phone perhaps three or four of them",
-		"two\nlines", "with `code` and **bold** text", "- a\n- list\n- of things"}
-	const batch = 5000
-	for done := 0; done <= n; done = len(history.Events) {
-		for i := done; i <= min(n, done+batch); i++ {
-			if i > 0 {
-				history.Post(authors[i/3%len(authors)], fmt.Sprintf("%d: %s", i, texts[i*7%len(texts)]))
-			}
-		}
-		if err := store.Project(t.Context(), slices.Clone(history.Records(done+1, 0))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return history.Room
+	t.Logf("%d messages written in %v", n, time.Since(start).Round(time.Millisecond))
+	return string(room)
 }
