@@ -61,7 +61,7 @@ func (b *backlog) data(frames []byte) error {
 	return b.accept(frames)
 }
 
-// control sends a whole control frame, which does not count as data.
+// control sends a whole frame that does not count as data: a control frame or a pong.
 func (b *backlog) control(frame []byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

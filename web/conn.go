@@ -68,7 +68,7 @@ func newConn(s *Server, ws *websocket.Conn, session domain.Session, name string)
 	ws.SetPingHandler(func(payload string) error {
 		c.slowDown()
 		c.unanswered.Store(0)
-		c.sent(c.out.control(frames.Pong(payload)))
+		c.sent(c.out.control(frames.ControlPong(payload)))
 		return nil
 	})
 	ws.SetPongHandler(func(string) error {
@@ -192,6 +192,9 @@ func (c *conn) handle(ctx context.Context, msg []byte) {
 		err = c.unsubscribe(f)
 	case frames.Send:
 		err = c.post(ctx, f)
+	case frames.Ping:
+		// No data: who pings more often than heartbeats come would never hear one.
+		c.sent(c.out.control(frames.Text(frames.Pong(f))))
 	}
 	if err != nil {
 		c.refuse(ctx, id, err)

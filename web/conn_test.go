@@ -54,6 +54,17 @@ func TestConn_fromOneToAnother(t *testing.T) {
 	a.refused("u", domain.CodeConflict)
 }
 
+func TestConn_pongAnswersPing(t *testing.T) {
+	l := newLiveRig(t)
+	a := l.connects(l.guest("ada"))
+	a.says(frames.Ping{ID: "7"})
+	require.Equal(t, frames.Pong{ID: "7"}, hear[frames.Pong](a))
+	a.writes(websocket.TextMessage, `{"type":"ping"}`)
+	a.refused("", domain.CodeInvalid)
+	metrics := l.ask("GET", "/metrics", "").ok(http.StatusOK).raw
+	require.Contains(t, metrics, `confab_web_client_frames_total{type="ping"} 1`)
+}
+
 func TestConn_liveOnly(t *testing.T) {
 	l := newLiveRig(t)
 	ada := l.guest("ada")

@@ -13,6 +13,8 @@ type metrics struct {
 	panics   prometheus.Counter
 	limited  *prometheus.CounterVec
 
+	violations prometheus.Counter
+
 	connections prometheus.Gauge
 	frames      *prometheus.CounterVec
 	delivered   prometheus.Counter
@@ -41,6 +43,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "confab_web_rate_limited_total",
 			Help: "Requests refused by the limits per client address and account.",
 		}, []string{"what"}),
+		violations: f.NewCounter(prometheus.CounterOpts{
+			Name: "confab_web_client_violations_total",
+			Help: "Reports of clients that a room's events did not come one after the other. The log has room and seqs.",
+		}),
 		connections: f.NewGauge(prometheus.GaugeOpts{
 			Name: "confab_web_connections",
 			Help: "Open WebSockets.",

@@ -119,7 +119,7 @@ func (c *conn) ping() {
 		return
 	}
 	c.unanswered.Add(1)
-	c.sent(c.out.control(frames.Ping()))
+	c.sent(c.out.control(frames.ControlPing()))
 }
 
 // heartbeat tells the heads of the subscribed rooms, as the log knows them, and where

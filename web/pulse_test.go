@@ -61,6 +61,7 @@ type listener struct {
 	pings []time.Duration
 	beats []frames.Heartbeat
 	at    []time.Duration // of the beats
+	pongs int
 	ended error
 	end   time.Duration
 }
@@ -115,8 +116,11 @@ func (c *listener) listen() {
 		}
 		checkFrame(c.t, msg)
 		if f, err := frames.DecodeServer(msg); err == nil {
-			if beat, ok := f.(frames.Heartbeat); ok {
-				c.beats, c.at = append(c.beats, beat), append(c.at, time.Since(c.start))
+			switch f := f.(type) {
+			case frames.Heartbeat:
+				c.beats, c.at = append(c.beats, f), append(c.at, time.Since(c.start))
+			case frames.Pong:
+				c.pongs++
 			}
 		}
 		c.mu.Unlock()
@@ -181,6 +185,20 @@ func TestPulse_heartbeatOnlyInSilence(t *testing.T) {
 		c.heard(func() {
 			require.NoError(t, c.ended)
 			require.Empty(t, c.beats)
+		})
+	})
+}
+
+func TestPulse_aClientsPingsPutNoHeartbeatOff(t *testing.T) {
+	inBubble(t, true, func(t *testing.T, l *liveRig, _ domain.RoomID, _ person, c *listener) {
+		for range 10 {
+			require.NoError(t, c.ws.WriteMessage(websocket.TextMessage, frames.Marshal(frames.Ping{ID: "7"})))
+			passes(ping / 5)
+		}
+		c.heard(func() {
+			require.NoError(t, c.ended)
+			require.Equal(t, 10, c.pongs)
+			require.Len(t, c.beats, 2)
 		})
 	})
 }

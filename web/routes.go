@@ -34,7 +34,7 @@ func (s *Server) routes() (http.Handler, error) {
 		r.NotFound(s.notFound)
 		r.Route("/v1", s.api)
 	})
-	r.Get("/*", s.page().ServeHTTP)
+	r.Get("/*", s.servePage)
 	return r, nil
 }
 
@@ -59,6 +59,8 @@ func (s *Server) api(r chi.Router) {
 	r.Post("/rooms/{room}/messages", s.signedIn(s.postMessage))
 	r.Get("/rooms/{room}/messages", s.signedIn(s.getMessages))
 	r.Get("/rooms/{room}/events", s.signedIn(s.getEvents))
+
+	r.Post("/reports", s.signedIn(s.postReport))
 }
 
 func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {

@@ -86,6 +86,7 @@ type Server struct {
 	sockets  *sockets
 	metrics  *metrics
 	limits   *ipLimits
+	page     page
 	draining atomic.Bool
 	handler  http.Handler
 }
@@ -106,6 +107,9 @@ func New(cfg Config) (*Server, error) {
 	s.accounts = accounts.New(accounts.Config{
 		Store: cfg.Accounts, Guests: cfg.Guests, Now: cfg.Now, Ended: s.sessionEnded,
 	})
+	if s.page, err = builtPage(); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
 	if s.handler, err = s.routes(); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}

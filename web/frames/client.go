@@ -39,6 +39,12 @@ type Send struct {
 	Body string        `json:"body"`
 }
 
+// Ping asks for a Pong, for clients that do not see the pings of WebSocket (no page in
+// a browser does) and would know whether the line stands, and how long it is.
+type Ping struct {
+	ID string `json:"id"`
+}
+
 // Type implements Frame.
 func (Subscribe) Type() string { return "subscribe" }
 
@@ -48,7 +54,10 @@ func (Unsubscribe) Type() string { return "unsubscribe" }
 // Type implements Frame.
 func (Send) Type() string { return "send" }
 
-// Decode reads a client frame: Subscribe, Unsubscribe or Send. The error is a
+// Type implements Frame.
+func (Ping) Type() string { return "ping" }
+
+// Decode reads a client frame: Subscribe, Unsubscribe, Send or Ping. The error is a
 // *domain.Error for the client; id is the frame's id whenever it can be told, also
 // beside an error. Unknown fields are ignored. Whether the room exists, and whether
 // key and body are acceptable, is not looked at.
@@ -92,8 +101,10 @@ func Decode(msg []byte) (id string, f Frame, err error) {
 			return in.ID, nil, err
 		}
 		return in.ID, send, nil
+	case "ping":
+		return in.ID, Ping{ID: in.ID}, nil
 	}
-	return in.ID, nil, invalid("unknown type %.40q; known are subscribe, unsubscribe and send", in.Type)
+	return in.ID, nil, invalid("unknown type %.40q; known are subscribe, unsubscribe, send and ping", in.Type)
 }
 
 // FindID returns the id of a frame that is broken, or of which only the beginning is

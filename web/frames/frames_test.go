@@ -45,6 +45,7 @@ func serverFrames() map[string]frames.Frame {
 		"unsubscribed":   frames.Unsubscribed{ID: "2", Room: room},
 		"ack":            frames.Ack{ID: "3", Room: room, Seq: 45, At: at},
 		"ack_duplicate":  frames.Ack{ID: "3", Room: room, Seq: 45, At: at, Duplicate: true},
+		"pong":           frames.Pong{ID: "7"},
 		"error":          frames.Error{ID: "3", Code: domain.CodeRateLimited, Message: "slow down", RetryAfterMS: 700},
 		"error_no_id":    frames.Error{Code: domain.CodeInvalid, Message: "the frame is not valid JSON"},
 		"error_ended":    frames.Error{ID: "1", Room: room, Code: domain.CodeNotFound, Message: "no such room, or it is private and you are not a member"},
@@ -73,6 +74,7 @@ func clientFrames() map[string]frames.Frame {
 		"unsubscribe":     frames.Unsubscribe{ID: "2", Room: room},
 		"send":            frames.Send{ID: "3", Room: room, Key: "K", Body: "hi"},
 		"send_no_key":     frames.Send{ID: "3", Room: room, Body: "hi"},
+		"ping":            frames.Ping{ID: "7"},
 	}
 }
 
@@ -181,6 +183,7 @@ func TestDecode_refuses(t *testing.T) {
 		"type is null":           {`{"id":"1","type":null}`, "1", "unknown type"},
 		"no id":                  {`{"type":"send","room":"R","body":"x"}`, "", "needs an id"},
 		"no room":                {`{"type":"send","id":"1","body":"x"}`, "1", "needs a room"},
+		"ping without an id":     {`{"type":"ping"}`, "", "needs an id"},
 		"empty id":               {`{"type":"send","id":"","room":"R","body":"x"}`, "", "needs an id"},
 		"id is a number":         {`{"type":"send","id":1}`, "", `"id" must be a string`},
 		"long id":                {`{"type":"send","id":"` + long + `"}`, "", "id of 1 to 64 bytes"},
@@ -269,7 +272,7 @@ func TestIDFinder(t *testing.T) {
 }
 
 func TestControlFrames(t *testing.T) {
-	conn := clientOf(t, append(append(frames.Ping(), frames.Pong("payload")...), frames.Close(4008, "too slow")...))
+	conn := clientOf(t, append(append(frames.ControlPing(), frames.ControlPong("payload")...), frames.Close(4008, "too slow")...))
 	var heard []string
 	conn.SetPingHandler(func(string) error { heard = append(heard, "ping"); return nil })
 	conn.SetPongHandler(func(p string) error { heard = append(heard, "pong "+p); return nil })

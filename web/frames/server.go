@@ -48,6 +48,10 @@ type (
 		At        domain.Time   `json:"at"`
 		Duplicate bool          `json:"duplicate,omitempty"`
 	}
+	// Pong answers Ping.
+	Pong struct {
+		ID string `json:"id"`
+	}
 	// Error answers what could not be done. ID is empty when the frame had none that
 	// could be told. With Room set it says that the subscription under ID ended.
 	Error struct {
@@ -97,6 +101,9 @@ func (Unsubscribed) Type() string { return "unsubscribed" }
 
 // Type implements Frame.
 func (Ack) Type() string { return "ack" }
+
+// Type implements Frame.
+func (Pong) Type() string { return "pong" }
 
 // Type implements Frame.
 func (Error) Type() string { return "error" }
@@ -195,6 +202,8 @@ func DecodeServer(msg []byte) (Frame, error) {
 		return decodeAs[Unsubscribed](msg)
 	case "ack":
 		return decodeAs[Ack](msg)
+	case "pong":
+		return decodeAs[Pong](msg)
 	case "error":
 		return decodeAs[Error](msg)
 	case "reset":

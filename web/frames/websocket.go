@@ -28,11 +28,11 @@ func appendHeader(dst []byte, op byte, n int) []byte {
 	}
 }
 
-// Ping returns a WebSocket ping.
-func Ping() []byte { return []byte{opPing, 0} }
+// ControlPing returns a ping of WebSocket's own, which is no frame of the contract.
+func ControlPing() []byte { return []byte{opPing, 0} }
 
-// Pong returns the answer to a ping that carried payload.
-func Pong(payload string) []byte { return control(opPong, payload) }
+// ControlPong returns the answer to a WebSocket ping that carried payload.
+func ControlPong(payload string) []byte { return control(opPong, payload) }
 
 // Close returns a WebSocket close frame.
 func Close(code int, reason string) []byte {

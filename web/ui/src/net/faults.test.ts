@@ -13,6 +13,10 @@ const given = process.env.SEED;
 const drawn = Math.floor(Math.random() * 1e9);
 const seeds = given === undefined ? Array.from({ length: 20 }, (_, i) => drawn + i) : [Number(given)];
 
+// What broke in all runs together.
+const broke = new Map<string, number>();
+let violations = 0;
+
 beforeEach(() => {
   vi.useFakeTimers();
 });
@@ -107,9 +111,14 @@ test.each(seeds)("nothing is lost, doubled or out of order, whatever breaks: SEE
       expect(p.read.get(room), `what ${p.name} read in ${room}`).toStrictEqual(log.map((m) => m.body));
     }
   }
-  // A run in which nothing broke would prove nothing.
+  for (const [fault, n] of Object.entries(server.faults)) broke.set(fault, (broke.get(fault) ?? 0) + n);
+  violations += people.flatMap((p) => p.violations).length;
+});
+
+// Runs in which nothing broke would prove nothing. One alone may lack a fault by chance.
+test.skipIf(given !== undefined)("everything broke that can", () => {
   for (const fault of ["cut up", "cut down", "cut before the ack", "late down", "event skipped"]) {
-    expect(server.faults[fault], fault).toBeGreaterThan(0);
+    expect(broke.get(fault) ?? 0, fault).toBeGreaterThan(0);
   }
-  expect(people.flatMap((p) => p.violations).length).toBeGreaterThan(0);
+  expect(violations).toBeGreaterThan(0);
 });

@@ -30,6 +30,7 @@ const server: Record<string, ServerFrame> = {
   unsubscribed: { type: "unsubscribed", id: "2", room },
   ack: { type: "ack", id: "3", room, seq: 45, at },
   ack_duplicate: { type: "ack", id: "3", room, seq: 45, at, duplicate: true },
+  pong: { type: "pong", id: "7" },
   error: { type: "error", id: "3", code: "rate_limited", message: "slow down", retry_after_ms: 700 },
   error_no_id: { type: "error", code: "invalid", message: "the frame is not valid JSON" },
   error_ended: {
@@ -80,6 +81,7 @@ const client: Record<string, ClientFrame> = {
   unsubscribe: { room, id: "2", type: "unsubscribe" },
   send: { body: "hi", key: "K", room, id: "3", type: "send" },
   send_no_key: { body: "hi", room, id: "3", type: "send" },
+  ping: { id: "7", type: "ping" },
 };
 
 describe("every golden frame of the server decodes to what it says", () => {

@@ -9,7 +9,8 @@ export { Unreadable };
 export type ClientFrame =
   | { type: "subscribe"; id: string; room: string; after?: number | undefined; epoch?: string | undefined }
   | { type: "unsubscribe"; id: string; room: string }
-  | { type: "send"; id: string; room: string; key?: string | undefined; body: string };
+  | { type: "send"; id: string; room: string; key?: string | undefined; body: string }
+  | { type: "ping"; id: string };
 
 export interface User {
   id: string;
@@ -95,6 +96,7 @@ export type ServerFrame =
   | { type: "caught_up"; room: string; seq: number }
   | { type: "unsubscribed"; id: string; room: string }
   | Ack
+  | { type: "pong"; id: string }
   | ErrorFrame
   | Reset
   | { type: "heartbeat"; heads: Record<string, number> }
@@ -103,7 +105,9 @@ export type ServerFrame =
 
 /** Writes a frame, its fields in the order of the golden files whatever the caller's is. */
 export function encode(f: ClientFrame): string {
-  const { type, id, room } = f;
+  const { type, id } = f;
+  if (f.type === "ping") return JSON.stringify({ type, id });
+  const { room } = f;
   switch (f.type) {
     case "subscribe":
       return JSON.stringify({ type, id, room, after: f.after, epoch: f.epoch });
@@ -154,6 +158,8 @@ export function decode(text: unknown): ServerFrame {
         at: string(f, "at"),
         ...(f.duplicate === true && { duplicate: true }),
       };
+    case "pong":
+      return { type, id: string(f, "id") };
     case "error":
       return {
         type,

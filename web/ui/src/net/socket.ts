@@ -24,8 +24,7 @@ export type SocketState =
   | { status: "ended"; why: Ended };
 
 export interface SocketOptions {
-  /** ws://host/ws or wss://host/ws */
-  url: string;
+  url: string; // ws://host/ws or wss://host/ws
   /** The session's token; without one the browser's cookie says who we are. */
   token?: string;
   /** The id that must be welcomed, so that nobody's messages go out in another's name. */
@@ -227,6 +226,7 @@ export class Socket {
       case "goodbye":
         this.#notBefore = this.environment.now() + f.retry_after_ms;
         break;
+      case "pong":
       case "unsubscribed":
       case "unknown":
         break;
