@@ -67,8 +67,12 @@ ui: web/ui/node_modules/.package-lock.json ## Lint, format check, types and test
 	cd web/ui && npm run lint && npm run format:check && npm run typecheck && npm test
 
 .PHONY: e2e
-e2e: setup web/ui/node_modules/.package-lock.json ## Run the browser tests only, those of FILES, if any; needs Node and Chromium
+e2e: setup ## Run the tests in browsers only, of those files whose name contains FILES
 	go test -race -count 1 -v -run '^TestBrowser_' -timeout $(TIMEOUT) . -args -browser.tests=$(FILES)
+
+.PHONY: screenshots
+screenshots: setup ## Make the README's pictures of the app, in web/ui/screenshots
+	go test -count 1 -run '^TestBrowser_embedded$$' . -args -browser.mode=screenshots -browser.big=1
 
 web/ui/node_modules/.package-lock.json: web/ui/package-lock.json
 	cd web/ui && npm ci

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,15 +22,15 @@ import (
 
 var (
 	browserTests = flag.String("browser.tests", "", "only the files of web/ui/e2e whose name contains this")
+	browserMode  = flag.String("browser.mode", "embedded", "screenshots makes those of the README instead")
 	browserBig   = flag.Int("browser.big", 100_000, "messages of the big room")
 )
 
 func TestBrowser_embedded(t *testing.T) {
 	data := t.TempDir()
-	big := bigRoom(t, data, *browserBig)
+	rooms := writeRooms(t, data)
 	p := startConfab(t, "embedded", "CONFAB_DATA="+data, "CONFAB_LIMITS=off").ready(t)
-	browse(t, "embedded", "http://"+p.addr, []*process{p},
-		"CONFAB_E2E_BIG_ROOM="+big, fmt.Sprint("CONFAB_E2E_BIG_HEAD=", *browserBig+1))
+	browse(t, *browserMode, "http://"+p.addr, []*process{p}, "CONFAB_E2E_ROOMS="+rooms)
 }
 
 func TestBrowser_cluster(t *testing.T) {
@@ -48,6 +49,7 @@ func browse(t *testing.T, mode, url string, servers []*process, env ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	dependOnSources(t, dir)
 	profiles := t.TempDir()
 	t.Cleanup(func() { endBrowsers(t, profiles) })
 	control := newBrowserControl(t, servers)
@@ -85,16 +87,31 @@ func endBrowsers(t *testing.T, profiles string) {
 	}
 }
 
-// bigRoom writes a public room of n messages into an embedded store.
-func bigRoom(t *testing.T, data string, n int) (id string) {
+// writeRooms writes the big room and those of the screenshots into an embedded store,
+// and returns what the tests must know of them.
+func writeRooms(t *testing.T, data string) (told string) {
 	t.Helper()
 	start := time.Now()
-	cmd := exec.CommandContext(t.Context(), "go", "run", "./testdata/bigroom", "-data", data, "-messages", strconv.Itoa(n))
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./testdata/rooms", "-data", data, "-messages", strconv.Itoa(*browserBig))
 	cmd.Stderr = os.Stderr
-	room, err := cmd.Output()
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("write the big room: %v", err)
+		t.Fatalf("write the rooms: %v", err)
 	}
-	t.Logf("%d messages written in %v", n, time.Since(start).Round(time.Millisecond))
-	return string(room)
+	t.Logf("%d messages written in %v", *browserBig, time.Since(start).Round(time.Millisecond))
+	return string(out)
+}
+
+// dependOnSources looks at every file of the tests: go test keeps a result as long as the
+// files that the test itself looked at stay the same.
+func dependOnSources(t *testing.T, dir string) {
+	t.Helper()
+	if err := filepath.WalkDir(filepath.Join(dir, "e2e"), func(path string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
 }

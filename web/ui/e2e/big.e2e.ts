@@ -1,12 +1,11 @@
 import { expect } from "vitest";
 import { measure, measured, percentile } from "./harness/measure.ts";
 import type { Person } from "./harness/person.ts";
-import { figure } from "./harness/server.ts";
+import { figure, rooms } from "./harness/server.ts";
 import { test } from "./harness/test.ts";
 
 // A room of 100,000 messages, which the Go test has written.
-const room = process.env.CONFAB_E2E_BIG_ROOM ?? "";
-const head = Number(process.env.CONFAB_E2E_BIG_HEAD);
+const { big: room, bigHead: head } = rooms();
 
 /** The seqs of the messages on the screen. */
 const onScreen = (p: Person) =>

@@ -40,3 +40,12 @@ export async function metric(name: string): Promise<number> {
   }
   return sum;
 }
+
+/** What the Go test has written into the store of the embedded mode (testdata/rooms). */
+export const rooms = () =>
+  JSON.parse(env("CONFAB_E2E_ROOMS")) as {
+    big: string;
+    bigHead: number;
+    rooms: Record<string, string>;
+    tokens: Record<string, string>;
+  };
