@@ -10,7 +10,9 @@ async function accessible(p: Person, screen: string) {
   const violations = await p.page.evaluate(async () => {
     const { axe } = window as unknown as { axe: typeof import("axe-core") };
     // Colours in the middle of a transition are none of a theme.
-    const passing = document.getAnimations().filter((a) => a.effect?.getComputedTiming().endTime !== Infinity);
+    const passing = document
+      .getAnimations()
+      .filter((a) => a.effect?.getComputedTiming().endTime !== Infinity);
     await Promise.all(passing.map((a) => a.finished.catch(() => undefined)));
     const { violations } = await axe.run(document, { resultTypes: ["violations"] });
     return violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html).join(" | ")}`);
