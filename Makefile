@@ -76,6 +76,14 @@ ui-dev: $(NODE_MODULES) ## The app on :5173 as it is edited, before a server run
 ui-lint: $(NODE_MODULES)
 	cd web/ui && npm run lint && npm run format:check && npm run typecheck
 
+.PHONY: e2e
+e2e: setup ## Run the tests in browsers only, of those files whose name contains FILES
+	go test -race -count 1 -v -run '^TestBrowser_' -timeout $(TIMEOUT) . -args -browser.tests=$(FILES)
+
+.PHONY: screenshots
+screenshots: setup ## Make the README's pictures of the app, in web/ui/screenshots
+	go test -count 1 -run '^TestBrowser_embedded$$' . -args -browser.mode=screenshots -browser.big=1
+
 # What is installed is fresh when npm has noted it after the lock file changed.
 $(NODE_MODULES): web/ui/package-lock.json
 	cd web/ui && npm ci --no-audit --no-fund

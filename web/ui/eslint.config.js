@@ -26,6 +26,14 @@ export default tseslint.config(
     },
   },
   {
+    files: ["e2e/**/*.ts"],
+    rules: {
+      // What is not there fails a test by itself.
+      "@typescript-eslint/no-non-null-assertion": "off",
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+    },
+  },
+  {
     // The module is published by itself: it knows neither React nor the app around it.
     files: ["src/net/**/*.ts"],
     ignores: ["src/net/**/*.test.ts", "src/net/testing/**"],

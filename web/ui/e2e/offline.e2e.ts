@@ -1,0 +1,62 @@
+import { expect } from "vitest";
+import { exactly } from "./harness/history.ts";
+import { test, unique } from "./harness/test.ts";
+
+test("offline for a while, both type, and a reload meanwhile: everything goes out", async ({ people }) => {
+  const [ada, bob] = [await people.open("Ada"), await people.open("Bob")];
+  ada.watch.excuse(/ERR_INTERNET_DISCONNECTED|WebSocket|ERR_FAILED/, "the network is off");
+  const room = await ada.api.createRoom(unique("offline"));
+  await bob.api.join(room.id);
+  for (const p of [ada, bob]) {
+    await p.enter(room.id);
+    await p.line("open");
+  }
+  const sent = ["before"];
+  await ada.say("before");
+  for (const p of [ada, bob]) await p.sees("before");
+  await ada.page.evaluate(async () => {
+    await navigator.serviceWorker.ready;
+    if (!navigator.serviceWorker.controller)
+      await new Promise((resolve) => {
+        navigator.serviceWorker.addEventListener("controllerchange", resolve);
+      });
+  });
+
+  await ada.context.setOffline(true);
+  await ada.line("offline");
+  for (let n = 1; n <= 5; n++) {
+    sent.push(`Ada off ${n}.`, `Bob on ${n}.`);
+    await ada.say(`Ada off ${n}.`);
+    await bob.say(`Bob on ${n}.`);
+  }
+  await bob.sees("Bob on 5.");
+  await ada.page.reload();
+  await ada.sees("before");
+  await ada.line("offline");
+  await expect.poll(async () => (await ada.shown()).filter((m) => m.state === "pending").length).toBe(5);
+  sent.push("Ada after the reload.");
+  await ada.say("Ada after the reload.");
+  expect(await ada.message("Bob on 5.").count()).toBe(0);
+
+  await ada.context.setOffline(false);
+  await ada.line("open");
+  await ada.sees("Bob on 5.");
+  await bob.sees("Ada after the reload.");
+  await exactly(sent, room.id, ada, bob);
+});
+
+test("the app opens offline with what it has", async ({ people }) => {
+  const ada = await people.open("Ada");
+  ada.watch.excuse(/ERR_INTERNET_DISCONNECTED|WebSocket|ERR_FAILED/, "the network is off");
+  const room = await ada.api.createRoom(unique("opens offline"));
+  await ada.enter(room.id);
+  await ada.say("kept");
+  await ada.sees("kept");
+  await ada.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  await ada.page.close();
+  await ada.context.setOffline(true);
+  const again = await people.tab(ada);
+  await again.goto("/");
+  await again.rooms.getByRole("link", { name: room.name }).click();
+  await again.sees("kept");
+});

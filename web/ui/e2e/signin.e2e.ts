@@ -1,0 +1,74 @@
+import { expect } from "vitest";
+import { Api } from "./harness/api.ts";
+import type { Person } from "./harness/person.ts";
+import { test, unique } from "./harness/test.ts";
+
+async function fill(p: Person, name: string, password: string) {
+  await p.textbox("Name").fill(name);
+  await p.textbox("Password").fill(password);
+}
+
+test("sign up, sign out, sign in", async ({ people }) => {
+  const ada = await people.stranger();
+  const name = unique("ada");
+  await ada.goto("/");
+  await fill(ada, name, "correct horse battery");
+  await ada.button("Create account").click();
+  await ada.rooms.waitFor();
+  await ada.button("Sign out").click();
+  await ada.button("Sign in").waitFor();
+  await ada.page.reload();
+  await fill(ada, name, "correct horse battery");
+  await ada.textbox("Password").press("Enter");
+  await ada.rooms.waitFor();
+  await ada.page.reload();
+  await ada.rooms.waitFor();
+});
+
+test("what cannot be is said, and nobody is signed in", async ({ people }) => {
+  const name = unique("grace");
+  await Api.account(name, "correct horse battery");
+  const p = await people.stranger();
+  p.watch.excuse(/status of 4\d\d .*\/api\/v1\/(users|sessions)/, "refused sign-ups and sign-ins");
+  await p.goto("/");
+  const says = async (name: string, password: string, button: string, what: RegExp) => {
+    await fill(p, name, password);
+    await p.button(button).click();
+    await expect.poll(() => p.alert.textContent()).toMatch(what);
+    await p.button("Sign in").waitFor();
+  };
+  await says(name, "wrong horse battery", "Sign in", /name|password/i);
+  await says(name, "correct horse battery", "Create account", /taken/i);
+  await says(unique("short"), "short", "Create account", /8|short|characters/i);
+  expect(await p.rooms.count()).toBe(0);
+});
+
+test("a guest comes in with a name, and to the room that the link names", async ({ people }) => {
+  const host = await Api.guest("host");
+  const room = await host.createRoom(unique("link"));
+  const p = await people.stranger();
+  await p.goto(`/rooms/${room.id}`);
+  await p.textbox("Name").fill("passer-by");
+  await p.button("Continue as guest").click();
+  await p.page.getByRole("heading", { level: 1, name: room.name }).waitFor();
+  await p.button("Join room").click();
+  await p.say("hello");
+  await p.sees("hello");
+});
+
+test("a session that was ended elsewhere leads to the sign-in screen", async ({ people }) => {
+  const api = await Api.account(unique("ada"), "correct horse battery");
+  const room = await api.createRoom(unique("ended"));
+  const here = await people.as(api);
+  here.watch.excuse(/status of 401|WebSocket/, "the session is over");
+  await here.enter(room.id);
+  await here.line("open");
+  await here.composer.fill("unfinished");
+  const there = await Api.signIn(api.user.name, "correct horse battery");
+  const { sessions } = await there.call<{ sessions: { id: string; current: boolean }[] }>("GET", "/sessions");
+  for (const s of sessions) if (!s.current) await there.call("DELETE", `/sessions/${s.id}`);
+  await here.button("Sign in").waitFor();
+  await fill(here, api.user.name, "correct horse battery");
+  await here.button("Sign in").click();
+  await expect.poll(() => here.composer.inputValue()).toBe("unfinished");
+});
