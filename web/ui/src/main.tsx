@@ -2,9 +2,13 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Provider } from "react-redux";
 import { App } from "./app/App.tsx";
+import { reloadForNewVersion } from "./app/Lazily.tsx";
+import { startTheme } from "./app/theme.ts";
 import { newStore } from "./store/store.ts";
 import "./styles.css";
 
+startTheme();
+reloadForNewVersion();
 const root = document.getElementById("app");
 if (!root) throw new Error("index.html has no #app");
 createRoot(root).render(

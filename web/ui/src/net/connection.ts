@@ -5,14 +5,17 @@ import {
   decode,
   encode,
   type ErrorFrame,
+  type Pong,
   type ServerFrame,
   Unreadable,
   type Welcome,
 } from "./frames.ts";
 
 const CONNECT_MS = 15_000; // for the handshake and the welcome
+const PROBE_MS = 5_000; // for any frame after a ping
 
 export type Answer = (answer: Ack | ErrorFrame) => void;
+type Reply = (reply: Ack | ErrorFrame | Pong) => void;
 
 /** What a connection tells its owner: nothing any more after lost. */
 export interface ConnectionEvents {
@@ -29,7 +32,8 @@ export class Connection {
   #heard: number; // when the last frame came
   #silence: Timer | undefined;
   #timers = new Set<Timer>();
-  #answers = new Map<string, Answer>();
+  #frames = 0; // that came
+  #answers = new Map<string, Reply>();
   #lost = false;
 
   constructor(
@@ -59,13 +63,13 @@ export class Connection {
   }
 
   /** Sends a frame of which the answer is waited for; it never comes if the connection is lost. */
-  ask(frame: ClientFrame, answer: Answer): void {
+  ask(frame: ClientFrame, answer: Reply): void {
     this.#answers.set(frame.id, answer);
     this.write(frame);
   }
 
   /** Gives the frame to who asked, if anybody did. */
-  answered(id: string, frame: Ack | ErrorFrame): boolean {
+  answered(id: string, frame: Ack | ErrorFrame | Pong): boolean {
     const answer = this.#answers.get(id);
     this.#answers.delete(id);
     answer?.(frame);
@@ -107,6 +111,22 @@ export class Connection {
     );
   }
 
+  /**
+   * Measures the round trip; a line on which nothing comes is dropped. An older server
+   * answers with an error, which takes as long.
+   */
+  ping(id: string, measured: (ms: number) => void): void {
+    if (!this.welcome || this.#lost) return;
+    const sent = this.environment.now();
+    const before = this.#frames;
+    this.ask({ type: "ping", id }, () => {
+      measured(this.environment.now() - sent);
+    });
+    this.later(PROBE_MS, () => {
+      if (this.#frames === before) this.drop();
+    });
+  }
+
   /** Gives the connection up. */
   drop(): void {
     // On a dead line the closing handshake takes a minute; nobody waits for it.
@@ -125,6 +145,7 @@ export class Connection {
   #hear(data: unknown): void {
     if (this.#lost) return;
     this.#heard = this.environment.now();
+    this.#frames++;
     let frame: ServerFrame;
     try {
       frame = decode(data);

@@ -21,6 +21,23 @@ export interface Environment {
   clearTimeout: (timer: Timer | undefined) => void;
   /** From 0 up to 1, without it. */
   random: () => number;
+  /** Told what a callback threw; the module goes on. */
+  report: (err: unknown) => void;
+}
+
+/** The callback, which must not break what calls it. */
+export function guarded<A extends unknown[], R>(
+  environment: Environment,
+  f: (...args: A) => R,
+): (...args: A) => R | undefined {
+  return (...args) => {
+    try {
+      return f(...args);
+    } catch (err) {
+      environment.report(err);
+      return undefined;
+    }
+  };
 }
 
 /** Browsers, and Node from 22 on; before, give an `openWebSocket`. */
@@ -32,4 +49,7 @@ export const browser: Environment = {
     clearTimeout(timer);
   },
   random: () => Math.random(),
+  report: (err) => {
+    console.error(err);
+  },
 };

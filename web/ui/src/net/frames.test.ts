@@ -40,6 +40,7 @@ const server: Record<string, ServerFrame> = {
     message: "no such room, or it is private and you are not a member",
   },
   reset: { type: "reset", id: "1", room, epoch, head: 12 },
+  pong: { type: "pong", id: "7" },
   heartbeat: { type: "heartbeat", heads: { [room]: 45, bbbbbbbbbbbbbbbbbbbb: 0 } },
   heartbeat_none: { type: "heartbeat", heads: {} },
   goodbye: { type: "goodbye", code: "restart", retry_after_ms: 830 },
@@ -79,6 +80,7 @@ const client: Record<string, ClientFrame> = {
   subscribe_start: { after: 0, room, id: "1", type: "subscribe" },
   unsubscribe: { room, id: "2", type: "unsubscribe" },
   send: { body: "hi", key: "K", room, id: "3", type: "send" },
+  ping: { id: "7", type: "ping" },
   send_no_key: { body: "hi", room, id: "3", type: "send" },
 };
 

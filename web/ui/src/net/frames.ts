@@ -9,7 +9,8 @@ export { Unreadable };
 export type ClientFrame =
   | { type: "subscribe"; id: string; room: string; after?: number | undefined; epoch?: string | undefined }
   | { type: "unsubscribe"; id: string; room: string }
-  | { type: "send"; id: string; room: string; key?: string | undefined; body: string };
+  | { type: "send"; id: string; room: string; key?: string | undefined; body: string }
+  | { type: "ping"; id: string };
 
 export interface User {
   id: string;
@@ -78,6 +79,10 @@ export interface Ack {
   at: string;
   duplicate?: true;
 }
+export interface Pong {
+  type: "pong";
+  id: string;
+}
 export interface ErrorFrame {
   type: "error";
   id?: string;
@@ -96,6 +101,7 @@ export type ServerFrame =
   | { type: "unsubscribed"; id: string; room: string }
   | Ack
   | ErrorFrame
+  | Pong
   | Reset
   | { type: "heartbeat"; heads: Record<string, number> }
   | { type: "goodbye"; code: string; retry_after_ms: number }
@@ -103,14 +109,16 @@ export type ServerFrame =
 
 /** Writes a frame, its fields in the order of the golden files whatever the caller's is. */
 export function encode(f: ClientFrame): string {
-  const { type, id, room } = f;
+  const { type, id } = f;
   switch (f.type) {
     case "subscribe":
-      return JSON.stringify({ type, id, room, after: f.after, epoch: f.epoch });
+      return JSON.stringify({ type, id, room: f.room, after: f.after, epoch: f.epoch });
     case "unsubscribe":
-      return JSON.stringify({ type, id, room });
+      return JSON.stringify({ type, id, room: f.room });
     case "send":
-      return JSON.stringify({ type, id, room, key: f.key, body: f.body });
+      return JSON.stringify({ type, id, room: f.room, key: f.key, body: f.body });
+    case "ping":
+      return JSON.stringify({ type, id });
   }
 }
 
@@ -140,7 +148,7 @@ export function decode(text: unknown): ServerFrame {
         head: seq(f, "head"),
       };
     case "event":
-      return { type, room: string(f, "room"), seq: seq(f, "seq"), event: event(f.event) };
+      return { type, room: string(f, "room"), seq: seq(f, "seq"), event: decodeEvent(f.event) };
     case "caught_up":
       return { type, room: string(f, "room"), seq: seq(f, "seq") };
     case "unsubscribed":
@@ -163,6 +171,8 @@ export function decode(text: unknown): ServerFrame {
         message: string(f, "message"),
         ...optionalNumber(f, "retry_after_ms"),
       };
+    case "pong":
+      return { type, id: string(f, "id") };
     case "heartbeat":
       return { type, heads: heads(f.heads) };
     case "goodbye":
@@ -194,10 +204,12 @@ function heads(h: unknown): Record<string, number> {
   return Object.fromEntries(Object.keys(h).map((room) => [room, seq(h, room)]));
 }
 
-// An event counts by its seq. One that is not as its kind says must not hold the room
-// up for ever, so it is unknown, too.
-function event(e: unknown): RoomEvent {
-  if (!isObject(e)) throw new Unreadable("an event frame without an event");
+/**
+ * Reads an event, of a frame or of a page of history. One that is not as its kind says
+ * must not hold the room up for ever, so it is unknown, too: an event counts by its seq.
+ */
+export function decodeEvent(e: unknown): RoomEvent {
+  if (!isObject(e)) throw new Unreadable("no event where one must be");
   const kind = string(e, "kind");
   const happened = {
     id: string(e, "id"),

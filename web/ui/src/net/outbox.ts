@@ -1,10 +1,12 @@
 import { Backoff } from "./backoff.ts";
 import type { Answer } from "./connection.ts";
-import type { Environment, Timer } from "./environment.ts";
+import { type Environment, guarded, type Timer } from "./environment.ts";
 import type { Ack, ErrorFrame } from "./frames.ts";
 import { newKeys } from "./key.ts";
 import type { Message, Store } from "./store.ts";
 import { passing } from "./subscription.ts";
+
+const OVERDUE_MS = 20_000; // an answer that has not come by then: the message is sent again
 
 /** What an outbox needs of a Socket. */
 export interface Line {
@@ -24,9 +26,19 @@ export interface OutboxOptions {
   storeFailed?(err: unknown): void;
 }
 
+/** A place after `last` and, as far as clocks tell, after what other tabs have written before. */
+export function nextPosition(last: number, now: number): number {
+  return Math.max(last + 1, Math.floor(now) * 1000);
+}
+
+function byPosition(a: Message, b: Message): number {
+  return a.position - b.position || (a.key < b.key ? -1 : 1);
+}
+
 // What one room waits for.
 interface Lane {
   inFlight: boolean;
+  overdue: Timer | undefined; // of what is in flight
   pause: Timer | undefined;
   backoff: Backoff;
 }
@@ -51,7 +63,7 @@ export class Outbox {
     private readonly options: OutboxOptions,
     kept: Message[],
   ) {
-    this.#messages = kept.sort((a, b) => a.position - b.position || (a.key < b.key ? -1 : 1));
+    this.#messages = kept.sort(byPosition);
     this.#position = this.#messages.at(-1)?.position ?? 0;
     this.#key = newKeys(options.line.environment.now);
     this.#stopListening = options.line.onOpen(() => {
@@ -79,9 +91,17 @@ export class Outbox {
   /** Takes a message; it is in `messages` at once, and sent when the store keeps it. */
   add(room: string, body: string): Message {
     const { now } = this.options.line.environment;
-    const message = { key: this.#key(), room, body, position: ++this.#position, written: now() };
+    const message = { key: this.#key(), room, body, position: this.#next(), written: now() };
     this.#insert(message);
     return message;
+  }
+
+  /** Takes a message that another tab has put into the store; one that is known already changes nothing. */
+  adopt(message: Message): void {
+    if (this.#messages.some((m) => m.key === message.key)) return;
+    this.#position = Math.max(this.#position, message.position);
+    this.#become([...this.#messages, message].sort(byPosition));
+    this.#pump(message.room);
   }
 
   /** Sends a failed message again, after all others. False when there is no such. */
@@ -92,7 +112,7 @@ export class Outbox {
     // The key of a conflict belongs to another message, for ever.
     const again = why.code === "conflict" ? { ...message, key: this.#key() } : message;
     this.#messages = this.#messages.filter((m) => m !== failed);
-    this.#insert({ ...again, position: ++this.#position });
+    this.#insert({ ...again, position: this.#next() });
     if (again.key !== key) this.#kept(this.options.store.remove(key));
     return true;
   }
@@ -111,7 +131,14 @@ export class Outbox {
   close(): void {
     this.#closed = true;
     this.#stopListening();
-    for (const lane of this.#lanes.values()) this.options.line.environment.clearTimeout(lane.pause);
+    for (const lane of this.#lanes.values()) {
+      this.options.line.environment.clearTimeout(lane.pause);
+      this.options.line.environment.clearTimeout(lane.overdue);
+    }
+  }
+
+  #next(): number {
+    return (this.#position = nextPosition(this.#position, this.options.line.environment.now()));
   }
 
   #failed(key: string): (Message & Required<Pick<Message, "failed">>) | undefined {
@@ -136,17 +163,18 @@ export class Outbox {
 
   #become(messages: readonly Message[]): void {
     this.#messages = messages;
-    this.options.changed?.();
+    guarded(this.options.line.environment, () => this.options.changed?.())();
   }
 
   // Then goes on either way: a browser that keeps nothing can send all the same.
   #kept(stored: Promise<void>, then?: () => void): void {
-    void stored.catch((err: unknown) => this.options.storeFailed?.(err)).then(then);
+    const failed = guarded(this.options.line.environment, (err: unknown) => this.options.storeFailed?.(err));
+    void stored.catch(failed).then(then);
   }
 
   // Nothing of an earlier connection is answered any more.
   #opened(): void {
-    for (const lane of this.#lanes.values()) lane.inFlight = false;
+    for (const lane of this.#lanes.values()) this.#landed(lane);
     for (const room of new Set(this.#messages.map((m) => m.room))) this.#pump(room);
   }
 
@@ -155,6 +183,7 @@ export class Outbox {
     if (!lane) {
       lane = {
         inFlight: false,
+        overdue: undefined,
         pause: undefined,
         backoff: new Backoff(this.options.line.environment.random),
       };
@@ -169,18 +198,29 @@ export class Outbox {
     if (this.#closed || lane.inFlight || lane.pause !== undefined || !next || this.#unkept.has(next.key))
       return;
     lane.inFlight = true;
+    lane.overdue = this.options.line.environment.setTimeout(() => {
+      this.#landed(lane);
+      this.#pump(room);
+    }, OVERDUE_MS);
     const posted = this.options.line.post(next, (answer) => {
-      lane.inFlight = false;
+      // It may have been sent twice, and be answered already.
+      if (this.#closed || !this.#messages.includes(next)) return;
+      this.#landed(lane);
       this.#answered(lane, next, answer);
     });
-    if (!posted) lane.inFlight = false;
+    if (!posted) this.#landed(lane);
+  }
+
+  #landed(lane: Lane): void {
+    lane.inFlight = false;
+    this.options.line.environment.clearTimeout(lane.overdue);
   }
 
   #answered(lane: Lane, message: Message, answer: Ack | ErrorFrame): void {
     if (answer.type === "ack") {
       lane.backoff.reset();
       this.#remove(message);
-      this.options.sent?.(message, answer);
+      guarded(this.options.line.environment, () => this.options.sent?.(message, answer))();
     } else if (passing(answer.code)) {
       this.#pause(lane, message.room, Math.max(answer.retry_after_ms ?? 0, lane.backoff.next()));
     } else if (answer.code === "unauthenticated") {
@@ -192,6 +232,7 @@ export class Outbox {
   }
 
   #pause(lane: Lane, room: string, ms: number): void {
+    this.options.line.environment.clearTimeout(lane.pause);
     lane.pause = this.options.line.environment.setTimeout(() => {
       lane.pause = undefined;
       this.#pump(room);

@@ -1,5 +1,6 @@
 import { beforeEach, afterEach, expect, test, vi } from "vitest";
-import { Socket, type SocketOptions } from "./socket.ts";
+import type { SocketOptions } from "./options.ts";
+import { Socket } from "./socket.ts";
 import { FakeNetwork } from "./testing/fakesocket.ts";
 
 let net: FakeNetwork;

@@ -1,46 +1,13 @@
 import { Backoff } from "./backoff.ts";
 import { type Answer, Connection } from "./connection.ts";
-import { browser, type Environment, MOST_MS, type Timer } from "./environment.ts";
+import { browser, type Environment, guarded, MOST_MS, type Timer } from "./environment.ts";
 import type { ServerFrame, Welcome } from "./frames.ts";
-import { type Cursor, type Follower, type Requests, Subscription, type Violation } from "./subscription.ts";
+import { type Ended, FINAL, type SocketOptions, type SocketState } from "./options.ts";
+import { type Cursor, type Follower, guardedFollower, type Requests } from "./subscription.ts";
+import { Subscription } from "./subscription.ts";
 
 const SETTLED_MS = 10_000; // a connection that held so long begins anew with waiting
 const WAKE_MS = 1_000; // all clients of a building wake at once when its network is back
-
-/** Why a socket does not come back: its owner closed it, or it would not help. */
-export type Ended = "closed" | "session ended" | "forbidden" | "protocol violated" | "other user";
-
-// The close codes after which coming back unchanged does not help (rule 5).
-const FINAL: Partial<Record<number, Ended>> = {
-  4001: "session ended",
-  4003: "forbidden",
-  4009: "protocol violated",
-};
-
-export type SocketState =
-  | { status: "connecting" }
-  | { status: "open"; welcome: Welcome }
-  | { status: "waiting"; until: number } // milliseconds since 1970: then it tries again
-  | { status: "ended"; why: Ended };
-
-export interface SocketOptions {
-  /** ws://host/ws or wss://host/ws */
-  url: string;
-  /** The session's token; without one the browser's cookie says who we are. */
-  token?: string;
-  /** The id that must be welcomed, so that nobody's messages go out in another's name. */
-  user?: string;
-  /** Told of every change of state. */
-  state?(state: SocketState): void;
-  /** Told when the server broke rule 1. It heals by itself; count it. */
-  violated?(violation: Violation): void;
-  /**
-   * Asked when a handshake failed, since a browser does not tell why: GET /me answers 401
-   * when the session has ended. If it fails, the answer is taken for no.
-   */
-  sessionEnded?(): Promise<boolean>;
-  environment?: Partial<Environment>;
-}
 
 /**
  * A connection to the server that comes back whenever it is lost, and resumes the
@@ -79,19 +46,29 @@ export class Socket {
 
   /**
    * There is reason to look at the line now: the app calls it on `online`, `pageshow`, and
-   * when `visibilitychange` shows the page. A dead line is dropped, a wait cut short, but
-   * never to less than the server asked for.
+   * when `visibilitychange` shows the page. A line is probed, a wait cut short, but never
+   * to less than the server asked for.
    */
   wake(): void {
     this.#connection?.watch();
-    if (this.#retry) this.#retryIn(this.environment.random() * WAKE_MS);
+    this.ping(() => undefined);
+    if (!this.#retry) return;
+    // Timers of hidden pages come late, up to a minute.
+    if (this.#retry.at <= this.environment.now()) this.#connect();
+    else this.#retryIn(this.environment.random() * WAKE_MS);
+  }
+
+  /** Measures the round trip, unless there is no line or it is lost; a dead one is dropped. */
+  ping(measured: (ms: number) => void): void {
+    this.#connection?.ping(this.#requests.id(), guarded(this.environment, measured));
   }
 
   /** Begins to follow a room. A socket has one subscription to a room at a time. */
   subscribe(room: string, from: Cursor | "live", follower: Follower): Subscription {
     if (this.#subscriptions.has(room)) throw new Error(`room ${room} is followed already`);
     const healing = new Backoff(this.environment.random);
-    const subscription = new Subscription(room, from, follower, this.#requests, healing);
+    const told = guardedFollower(this.environment, follower);
+    const subscription = new Subscription(room, from, told, this.#requests, healing);
     this.#subscriptions.set(room, subscription);
     subscription.request();
     return subscription;
@@ -114,21 +91,26 @@ export class Socket {
       return true;
     }
     const { room, key, body } = message;
-    this.#connection?.ask({ type: "send", id: this.#requests.id(), room, key, body }, answer);
+    this.#connection?.ask({ type: "send", id: this.#requests.id(), room, key, body }, (reply) => {
+      if (reply.type !== "pong") answer(reply);
+    });
     return true;
   }
 
   /** Calls f each time a connection stands. The returned function ends that. */
   onOpen(f: () => void): () => void {
-    this.#openListeners.add(f);
-    return () => this.#openListeners.delete(f);
+    const listener = guarded(this.environment, f);
+    this.#openListeners.add(listener);
+    return () => this.#openListeners.delete(listener);
   }
 
   #requests: Requests = {
     id: () => String(this.#nextID++),
     write: (frame) => this.#connection?.write(frame),
     later: (ms, f) => this.#connection?.later(ms, f),
-    violated: (violation) => this.options.violated?.(violation),
+    violated: (violation) => {
+      guarded(this.environment, () => this.options.violated?.(violation))();
+    },
     forget: (subscription) => this.#subscriptions.delete(subscription.room),
   };
 
@@ -138,10 +120,11 @@ export class Socket {
 
   #become(state: SocketState): void {
     this.#state = state;
-    this.options.state?.(state);
+    guarded(this.environment, () => this.options.state?.(state))();
   }
 
   #connect(): void {
+    this.environment.clearTimeout(this.#retry?.timer);
     this.#retry = undefined;
     const { url, token } = this.options;
     const protocols = token === undefined ? ["confab.v1"] : ["confab.v1", `confab.bearer.${token}`];
@@ -218,6 +201,7 @@ export class Socket {
         for (const [room, head] of Object.entries(f.heads)) this.#subscriptions.get(room)?.compare(head);
         break;
       case "ack":
+      case "pong":
         connection.answered(f.id, f);
         break;
       case "error":

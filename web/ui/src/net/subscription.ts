@@ -1,4 +1,5 @@
 import type { Backoff } from "./backoff.ts";
+import { type Environment, guarded } from "./environment.ts";
 import type { ClientFrame, Code, ErrorFrame, Reset, RoomEvent, Subscribed } from "./frames.ts";
 
 /** Where to begin: after a seq (0: the whole history), in an epoch if it is known. */
@@ -35,6 +36,19 @@ export interface Follower {
   reset?(reset: Reset): Cursor | undefined;
   /** The server ended the subscription for good: `not_found` when one may not read it any more. */
   ended?(why: Refusal): void;
+}
+
+/** The follower, which must not break what tells it. */
+export function guardedFollower(e: Environment, f: Follower): Required<Follower> {
+  return {
+    event: guarded(e, (...told) => {
+      f.event(...told);
+    }),
+    subscribed: guarded(e, (head) => f.subscribed?.(head)),
+    caughtUp: guarded(e, (seq) => f.caughtUp?.(seq)),
+    reset: guarded(e, (reset) => f.reset?.(reset)),
+    ended: guarded(e, (why) => f.ended?.(why)),
+  };
 }
 
 /** What a subscription needs of its connection. */

@@ -1,0 +1,203 @@
+import { type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
+import { Virtualizer, type VirtualizerHandle } from "virtua";
+import { useText } from "../i18n/i18n.ts";
+import type { Room } from "../store/api.ts";
+import { useStoreDispatch } from "../store/store.ts";
+import { FAR, loadNewer, loadOlder } from "./load.ts";
+import { indexOf, type Row, startOf } from "./rows.ts";
+import { RowView } from "./RowView.tsx";
+import { trimmed } from "./slice.ts";
+import { Again, Loading } from "./States.tsx";
+import { useKeys } from "./useKeys.ts";
+import { useRead } from "./useRead.ts";
+import { first, isLive, last, MOST, type Target, type Window } from "./window.ts";
+
+/** Where the list is: at its end, and which event is the first in sight. */
+export interface Place {
+  readonly end: boolean;
+  readonly top: number;
+}
+export interface LogHandle {
+  show(target: Target): void;
+  toEnd(): void;
+}
+interface LogProps {
+  ref: Ref<LogHandle>;
+  room: Room;
+  w: Window | undefined;
+  rows: readonly Row[];
+  marked: number | undefined;
+  onPlace: (place: Place) => void;
+  onHome: () => void;
+  onEnd: () => void;
+}
+
+const EDGE = 48; // what stands above the rows: h-12
+const AT_END = 4;
+const NEARLY = 100;
+/** Where each room was left, to come back to. */
+const left = new Map<string, { id: number; end: boolean; seq: number; offset: number }>();
+
+/** The list of rows. It keeps its place when pages come and rows change, and its end when it is there. */
+export function Log({ ref, room, w, rows, marked, onPlace, onHome, onEnd }: LogProps) {
+  const text = useText();
+  const dispatch = useStoreDispatch();
+  const scroller = useRef<HTMLDivElement>(null);
+  const list = useRef<VirtualizerHandle>(null);
+  const pinned = useRef(true);
+  const offset = useRef(0);
+  const place = useRef<Place>({ end: true, top: 0 });
+  const read = useRead(room.id);
+  const id = w?.id ?? 0;
+  const shift = useShift(rows);
+
+  const gap = () => {
+    const el = scroller.current;
+    return el ? el.scrollHeight - el.clientHeight - el.scrollTop : 0;
+  };
+  const toEnd = () => {
+    pinned.current = true;
+    if (scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
+  };
+  const show = ({ seq, align }: Target) => {
+    const index = indexOf(rows, seq);
+    if (index < 0) return;
+    pinned.current = false;
+    list.current?.scrollToIndex(index, { align });
+  };
+  useImperativeHandle(ref, () => ({ show, toEnd }));
+  const onKeyDown = useKeys({ list, scroller, rows, onHome, onEnd, onUp: () => (pinned.current = false) });
+
+  /** Looks at what is in sight: what was read, what has to be loaded. */
+  const look = () => {
+    const [el, l] = [scroller.current, list.current];
+    if (!el || !l || !w || rows.length === 0) return;
+    const top = rows[l.findItemIndex(el.scrollTop)];
+    const bottom = rows[l.findItemIndex(el.scrollTop + el.clientHeight - 1)];
+    const now = { end: gap() <= NEARLY, top: top ? startOf(top) : 0 };
+    if (now.end !== place.current.end || now.top !== place.current.top) onPlace((place.current = now));
+    if (top?.seq !== undefined) {
+      const above = el.scrollTop - l.getItemOffset(rows.indexOf(top));
+      left.set(room.id, { id, end: pinned.current, seq: top.seq, offset: above });
+    }
+    read(bottom?.seq ?? (isLive(w) ? w.head : 0));
+    if (w.opening && !w.opening.failed) return;
+    const near = Math.max(1500, 2 * el.clientHeight);
+    if (el.scrollTop < near && first(w) > 1 && w.before === "idle") void dispatch(loadOlder(room.id));
+    if (gap() < near && !isLive(w) && w.after === "idle") {
+      if (pinned.current && w.head - last(w) > FAR) onEnd();
+      else void dispatch(loadNewer(room.id));
+    }
+  };
+  const onScroll = () => {
+    const el = scroller.current;
+    if (!el || !w) return;
+    const up = el.scrollTop < offset.current - 1;
+    offset.current = el.scrollTop;
+    if (gap() <= AT_END) pinned.current ||= isLive(w) && !up;
+    else if (up && gap() > NEARLY) pinned.current = false;
+    look();
+  };
+
+  // A window that began anew starts where it was asked for, or where it was left.
+  const began = useRef(-1);
+  useLayoutEffect(() => {
+    if (!w || rows.length === 0) return;
+    if (began.current !== id) {
+      const first = began.current === -1;
+      began.current = id;
+      const was = left.get(room.id);
+      if (first && was?.id === id) {
+        pinned.current = was.end;
+        if (!was.end)
+          list.current?.scrollToIndex(indexOf(rows, was.seq), { align: "start", offset: was.offset });
+      } else {
+        pinned.current = true;
+        if (w.target) show(w.target);
+      }
+    }
+    if (pinned.current) toEnd();
+  });
+  useEffect(look);
+
+  const length = w?.events.length ?? 0;
+  useEffect(() => {
+    const l = list.current;
+    if (length < MOST + 100 || !l) return;
+    const low = l.findItemIndex(l.scrollOffset) > rows.length / 2;
+    dispatch(trimmed({ room: room.id, keep: low ? "last" : "first" }));
+  }, [length, rows.length, dispatch, room.id]);
+
+  return (
+    <div
+      ref={scroller}
+      role="log"
+      aria-live="off"
+      aria-label={text("timeline.messages", { room: room.name })}
+      tabIndex={0}
+      onKeyDown={onKeyDown}
+      onWheel={(e) => {
+        if (e.deltaY < 0) pinned.current = false;
+      }}
+      onTouchMove={() => (pinned.current = false)}
+      className="flex min-h-0 flex-1 flex-col overflow-x-hidden overflow-y-auto overscroll-contain -outline-offset-2"
+    >
+      <div className="grow" />
+      <div style={{ height: EDGE }} className="shrink-0">
+        {w && rows.length > 0 && <Before room={room} w={w} />}
+      </div>
+      <Virtualizer
+        key={id}
+        ref={list}
+        data={rows}
+        shift={shift}
+        startMargin={EDGE}
+        onScroll={onScroll}
+        onResize={() => {
+          if (pinned.current) toEnd();
+        }}
+      >
+        {(row) => (
+          <RowView
+            key={row.key}
+            room={room.id}
+            row={row}
+            marked={marked !== undefined && startOf(row) <= marked && marked <= (row.seq ?? 0)}
+          />
+        )}
+      </Virtualizer>
+      {w && rows.length > 0 && <After room={room} w={w} />}
+    </div>
+  );
+}
+
+function Before({ room, w }: { room: Room; w: Window }) {
+  const text = useText();
+  const dispatch = useStoreDispatch();
+  if (w.before === "failed")
+    return <Again says="timeline.pageFailed" again={() => void dispatch(loadOlder(room.id))} />;
+  if (first(w) > 1) return <Loading />;
+  return (
+    <p className="grid h-12 place-items-center text-sm text-muted">
+      <span>{text("timeline.beginning", { room: room.name })}</span>
+    </p>
+  );
+}
+
+function After({ room, w }: { room: Room; w: Window }) {
+  const dispatch = useStoreDispatch();
+  if (isLive(w)) return <div className="h-3 shrink-0" />;
+  if (w.after === "failed")
+    return <Again says="timeline.pageFailed" again={() => void dispatch(loadNewer(room.id))} />;
+  return <Loading />;
+}
+
+// Whether rows were added or removed at the front: then the list keeps its place from the end.
+function useShift(rows: readonly Row[]): boolean {
+  const [state, setState] = useState({ rows, shift: false });
+  if (state.rows === rows) return state.shift;
+  const [was, is] = [state.rows[0], rows[0]];
+  const next = { rows, shift: !!was && !!is && startOf(was) !== startOf(is) };
+  setState(next);
+  return next.shift;
+}
