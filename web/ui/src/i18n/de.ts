@@ -176,6 +176,18 @@ export const de: Catalogue = {
 
   // --- composer, outbox, emoji ---
   "composer.send": "Senden",
+  "composer.message": "Nachricht an {room}",
+  "composer.emoji": "Emoji",
+  "composer.suggestions": { one: "{count} Emoji vorgeschlagen", other: "{count} Emoji vorgeschlagen" },
+  "composer.left": { one: "noch {count} Byte", other: "noch {count} Bytes" },
+  "composer.over": {
+    one: "{count} Byte zu lang: Kürze die Nachricht oder schick sie in Teilen.",
+    other: "{count} Bytes zu lang: Kürze die Nachricht oder schick sie in Teilen.",
+  },
+  "composer.tooLong": "Die Nachricht ist zu lang zum Senden.",
+  "code.block": "Code",
+  "code.copy": "Code kopieren",
+  "code.copied": "Kopiert",
 
   // --- connection: banner, diagnostics ---
   "line.offline": "Du bist offline. Was du schreibst, wird später gesendet.",

@@ -173,6 +173,18 @@ export const en = {
 
   // --- composer, outbox, emoji ---
   "composer.send": "Send",
+  "composer.message": "Message {room}",
+  "composer.emoji": "Emoji",
+  "composer.suggestions": { one: "{count} emoji suggested", other: "{count} emoji suggested" },
+  "composer.left": { one: "{count} byte left", other: "{count} bytes left" },
+  "composer.over": {
+    one: "Too long by {count} byte: shorten it, or send it in parts.",
+    other: "Too long by {count} bytes: shorten it, or send it in parts.",
+  },
+  "composer.tooLong": "The message is too long to be sent.",
+  "code.block": "Code",
+  "code.copy": "Copy code",
+  "code.copied": "Copied",
 
   // --- connection: banner, diagnostics ---
   "line.offline": "You are offline. What you write is sent later.",
