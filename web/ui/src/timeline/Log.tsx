@@ -35,6 +35,7 @@ interface LogProps {
 const EDGE = 48; // what stands above the rows: h-12
 const AT_END = 4;
 const NEARLY = 100;
+const SETTLED = 300; // the list scrolls to a row when it has measured it
 /** Where each room was left, to come back to. */
 const left = new Map<string, { id: number; end: boolean; seq: number; offset: number }>();
 
@@ -46,6 +47,7 @@ export function Log({ ref, room, w, rows, marked, onPlace, onHome, onEnd }: LogP
   const list = useRef<VirtualizerHandle>(null);
   const pinned = useRef(true);
   const offset = useRef(0);
+  const settling = useRef(false);
   const place = useRef<Place>({ end: true, top: 0 });
   const read = useRead(room.id);
   const id = w?.id ?? 0;
@@ -63,7 +65,9 @@ export function Log({ ref, room, w, rows, marked, onPlace, onHome, onEnd }: LogP
     const index = indexOf(rows, seq);
     if (index < 0) return;
     pinned.current = false;
-    list.current?.scrollToIndex(index, { align });
+    settling.current = true;
+    setTimeout(() => (settling.current = false), SETTLED);
+    list.current?.scrollToIndex(index, { align, offset: align === "start" ? -EDGE : 0 });
   };
   useImperativeHandle(ref, () => ({ show, toEnd }));
   const onKeyDown = useKeys({ list, scroller, rows, onHome, onEnd, onUp: () => (pinned.current = false) });
@@ -71,7 +75,7 @@ export function Log({ ref, room, w, rows, marked, onPlace, onHome, onEnd }: LogP
   /** Looks at what is in sight: what was read, what has to be loaded. */
   const look = () => {
     const [el, l] = [scroller.current, list.current];
-    if (!el || !l || !w || rows.length === 0) return;
+    if (!el || !l || !w || rows.length === 0 || settling.current) return;
     const top = rows[l.findItemIndex(el.scrollTop)];
     const bottom = rows[l.findItemIndex(el.scrollTop + el.clientHeight - 1)];
     const now = { end: gap() <= NEARLY, top: top ? startOf(top) : 0 };
@@ -94,6 +98,7 @@ export function Log({ ref, room, w, rows, marked, onPlace, onHome, onEnd }: LogP
     if (!el || !w) return;
     const up = el.scrollTop < offset.current - 1;
     offset.current = el.scrollTop;
+    settling.current = false;
     if (gap() <= AT_END) pinned.current ||= isLive(w) && !up;
     else if (up && gap() > NEARLY) pinned.current = false;
     look();
