@@ -38,6 +38,7 @@ export default tseslint.config(
   },
   {
     files: ["src/live/**/*.ts"],
+    ignores: ["src/live/**/*.test.ts", "src/live/testing/**"],
     rules: {
       "no-restricted-imports": [
         "error",

@@ -1,6 +1,6 @@
 // The TypeScript client of Confab: what a program may use of it.
 export { type Answer } from "./connection.ts";
-export { type Environment, type Timer, type WebSocketLike, browser } from "./environment.ts";
+export { type Environment, type Timer, type WebSocketLike, browser, guarded } from "./environment.ts";
 export {
   type Ack,
   type ClientFrame,

@@ -1,0 +1,44 @@
+import { type Ack, type Message, Outbox, type OutboxOptions, type RoomEvent } from "../net/index.ts";
+import type { Pending } from "./live.ts";
+
+/**
+ * The outbox as people see it: a message is in it until its event is in the timeline, so
+ * that it neither flickers between ack and event nor shows twice.
+ */
+export class Sending {
+  #acked = new Map<string, Pending>(); // their events are still to come
+  #seen = new Set<string>(); // their events came, the acks did not
+  #outbox: Outbox | undefined;
+
+  /** `before` is what the last leader had acked and not yet seen. */
+  constructor(before: readonly Pending[]) {
+    for (const p of before) if (p.seq !== undefined) this.#acked.set(p.key, p);
+  }
+
+  async open(options: Omit<OutboxOptions, "sent">): Promise<void> {
+    const sent = (message: Message, ack: Ack) => {
+      if (!this.#seen.delete(message.key)) this.#acked.set(message.key, { ...message, seq: ack.seq });
+    };
+    this.#outbox = await Outbox.open({ ...options, sent });
+  }
+
+  get outbox(): Outbox | undefined {
+    return this.#outbox;
+  }
+
+  /** An event of this user came. */
+  came({ key }: RoomEvent): void {
+    if (key === undefined || this.#acked.delete(key)) return;
+    if (this.#outbox?.messages.some((m) => m.key === key)) this.#seen.add(key);
+  }
+
+  /** In the order of sending; `awaited` says whether an event is still to come. */
+  pending(awaited: (room: string, seq: number) => boolean): Pending[] {
+    for (const { key, room, seq } of this.#acked.values()) {
+      if (seq !== undefined && !awaited(room, seq)) this.#acked.delete(key);
+    }
+    const waiting = (this.#outbox?.messages ?? []).filter((m) => !this.#seen.has(m.key));
+    if (this.#acked.size === 0) return waiting;
+    return [...this.#acked.values(), ...waiting].sort((a, b) => a.position - b.position);
+  }
+}
