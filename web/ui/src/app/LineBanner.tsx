@@ -29,7 +29,9 @@ export function LineBanner() {
           </Pill>
         )}
       </div>
-      <Unkept />
+      <div role="alert">
+        <Unkept />
+      </div>
     </div>
   );
 }

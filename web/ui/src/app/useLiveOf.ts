@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { openLive } from "./notLive.ts";
+import { openLive } from "../live/index.ts";
 import type { Live } from "../live/live.ts";
 import type { RoomEvent, User } from "../net/index.ts";
 import { api } from "../store/api.ts";
@@ -34,6 +34,7 @@ export function useLiveOf(user: User): Live | undefined {
       closed = true;
       opened.close();
       setLive(undefined);
+      dispatch(slice.actions.signedOut());
     };
   }, [user, dispatch]);
   return live;

@@ -101,6 +101,7 @@ export const de: Catalogue = {
   "rooms.noMatch": "Kein Raum heißt so.",
   "rooms.none":
     "Du bist noch in keinem Raum. Leg mit dem Plus oben einen an oder sieh dir einen öffentlichen an.",
+  "rooms.empty": "Noch keine Nachrichten",
   "rooms.unread": { one: "{count} ungelesene Nachricht", other: "{count} ungelesene Nachrichten" },
   "rooms.back": "Zurück zu den Räumen",
   "rooms.notFound": "Diesen Raum gibt es für dich nicht",

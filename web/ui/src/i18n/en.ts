@@ -99,6 +99,7 @@ export const en = {
   "rooms.create": "Create",
   "rooms.noMatch": "No room has this name.",
   "rooms.none": "You are in no room yet. Make one with the plus above, or look at a public one.",
+  "rooms.empty": "No messages yet",
   "rooms.unread": { one: "{count} unread message", other: "{count} unread messages" },
   "rooms.back": "Back to rooms",
   "rooms.notFound": "This room is not there for you",

@@ -24,17 +24,18 @@ function remembered(text: string): ReactElement {
 
 function render(text: string): ReactNode {
   if (emojiOnly(text)) return <p className="text-4xl leading-tight">{text.trim()}</p>;
-  return parse(text).map(block);
+  return parse(text).map((b, i) => block(b, i, "auto"));
 }
 
 const PROSE = "whitespace-pre-wrap wrap-anywhere";
 
-function block(b: Block, index: number): ReactElement {
+/** `dir`: that of the outermost block is the direction of its first letter, which an inner `dir` would hide. */
+function block(b: Block, index: number, dir?: "auto"): ReactElement {
   const gap = b.gap ? "mt-2" : undefined;
   switch (b.kind) {
     case "paragraph":
       return (
-        <p key={index} dir="auto" className={classes(PROSE, gap)}>
+        <p key={index} dir={dir} className={classes(PROSE, gap)}>
           {b.children.map(inline)}
         </p>
       );
@@ -42,15 +43,15 @@ function block(b: Block, index: number): ReactElement {
       return <CodeBlock key={index} text={b.text} language={b.language} gap={b.gap} />;
     case "quote":
       return (
-        <blockquote key={index} dir="auto" className={classes("border-s-4 border-line ps-3 text-muted", gap)}>
-          {b.children.map(block)}
+        <blockquote key={index} dir={dir} className={classes("border-s-4 border-line ps-3 text-muted", gap)}>
+          {b.children.map((c, i) => block(c, i))}
         </blockquote>
       );
     case "list": {
-      const items = b.items.map((item, i) => <li key={i}>{item.map(block)}</li>);
+      const items = b.items.map((item, i) => <li key={i}>{item.map((c, j) => block(c, j))}</li>);
       if (b.start === undefined)
         return (
-          <ul key={index} dir="auto" className={classes("list-disc ps-6", gap)}>
+          <ul key={index} dir={dir} className={classes("list-disc ps-6", gap)}>
             {items}
           </ul>
         );
@@ -59,7 +60,7 @@ function block(b: Block, index: number): ReactElement {
       return (
         <ol
           key={index}
-          dir="auto"
+          dir={dir}
           start={b.start}
           className={classes("list-decimal", gap)}
           style={{ paddingInlineStart: `${digits + 2}ch` }}

@@ -12,8 +12,9 @@ export function AddMember({ room, members }: { room: Room; members: readonly Mem
   const text = useText();
   const [who, setWho] = useState("");
   const [join, { isLoading, error, originalArgs }] = useJoinMutation();
-  const people = useStore((s) => s); // while the dialog is open only
-  const found = who.trim() === "" ? [] : matchingPeople(known(people), members, who);
+  const asked = useStore((s) => s.api);
+  const live = useStore((s) => s.live);
+  const found = who.trim() === "" ? [] : matchingPeople(known({ api: asked, live }), members, who);
   const add = async (user: string) => {
     const added = await join({ room: room.id, user });
     if (!added.error) setWho("");

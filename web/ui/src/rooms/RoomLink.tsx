@@ -16,6 +16,7 @@ const most = 99; // the badge shows "99+" above
 export const RoomLink = memo(function RoomLink({ room, current }: RoomLinkProps) {
   const text = useText();
   const last = useStore((s) => s.live.rooms[room.id]?.last);
+  const empty = useStore((s) => s.live.rooms[room.id]?.caughtUp);
   const unread = useStore((s) => (room.member ? (s.live.rooms[room.id]?.unread ?? 0) : 0));
   return (
     <Link
@@ -31,7 +32,7 @@ export const RoomLink = memo(function RoomLink({ room, current }: RoomLinkProps)
           <bdi className="truncate">{room.name}</bdi>
         </span>
         <span className="block h-5 truncate text-sm text-muted">
-          {last && `${last.actor.name}: ${oneLine(last.body)}`}
+          {last ? `${last.actor.name}: ${oneLine(last.body)}` : empty && text("rooms.empty")}
         </span>
       </span>
       {unread > 0 && (

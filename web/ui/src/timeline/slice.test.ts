@@ -72,7 +72,9 @@ describe("opening", () => {
 });
 
 describe("pages", () => {
-  beforeEach(() => { does(...openedAt(101, 200, 500)); });
+  beforeEach(() => {
+    does(...openedAt(101, 200, 500));
+  });
 
   it("lengthen the window at both ends", () => {
     does(asked({ room: "r", end: "before" }), asked({ room: "r", end: "after" }));

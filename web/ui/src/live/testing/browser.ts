@@ -96,6 +96,8 @@ export class FakeTab {
   dead = false;
   hangs = false;
   hidden = false;
+  /** Its timers come a minute late, as in a page that is not looked at. */
+  sleepyTimers = false;
   /** By room. */
   readonly seen = new Map<string, Sequenced[]>();
   readonly calls: string[] = [];
@@ -185,7 +187,7 @@ export class FakeTab {
       net: {
         ...browser,
         random: b.random,
-        setTimeout: (f, ms) => this.later(f, ms),
+        setTimeout: (f, ms) => this.later(f, this.sleepyTimers ? ms + 60_000 : ms),
         openWebSocket: (...to) => this.#socket(...to),
         report: (err) => this.errors.push(err),
       },
