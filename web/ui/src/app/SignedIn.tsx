@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from "react";
 import { useText } from "../i18n/i18n.ts";
 import type { Live } from "../live/live.ts";
 import type { User } from "../net/index.ts";
+import { Background } from "../pwa/Background.tsx";
 import { api, problem, useEndSessionMutation } from "../store/api.ts";
 import { live as slice } from "../store/live.ts";
 import { useStore, useStoreDispatch } from "../store/store.ts";
@@ -27,6 +28,7 @@ export function SignedIn({ user: given, ended }: SignedInProps) {
   return (
     <LiveContext value={live}>
       <Layout signOut={signOut} />
+      <Background />
     </LiveContext>
   );
 }
