@@ -24,6 +24,7 @@ export function Layout({ signOut }: { signOut: () => Promise<void> }) {
   useFollowing(open);
   useShortcuts(open, () => setDialog("shortcuts"));
 
+  // On a phone at "/" the main part is still there, for those who hear the page.
   return (
     <div className="relative flex h-dvh overflow-hidden pr-[env(safe-area-inset-right)] pl-[env(safe-area-inset-left)]">
       <a
@@ -52,7 +53,7 @@ export function Layout({ signOut }: { signOut: () => Promise<void> }) {
       <main
         id="main"
         tabIndex={-1}
-        className={`${atRooms ? "hidden" : "flex"} min-w-0 flex-1 flex-col outline-none md:flex`}
+        className={`${atRooms ? "max-md:sr-only" : ""} flex min-w-0 flex-1 flex-col outline-none [&_.body]:max-w-3xl`}
       >
         <Lazily>
           <Switch>
