@@ -20,7 +20,7 @@ export function Layout({ signOut }: { signOut: () => Promise<void> }) {
   const [atRooms] = useRoute("/");
   const [, here] = useRoute("/rooms/:room/*?");
   const [dialog, setDialog] = useState<"connection" | "shortcuts">();
-  const open = here?.room === undefined ? undefined : decodeURIComponent(here.room);
+  const open = idOf(here?.room);
   useFollowing(open);
   useShortcuts(open, () => setDialog("shortcuts"));
 
@@ -61,7 +61,7 @@ export function Layout({ signOut }: { signOut: () => Promise<void> }) {
               <Welcome />
             </Route>
             <Route path="/rooms/:room/:seq?">
-              {({ room, seq }) => <RoomPage key={room} id={decodeURIComponent(room)} at={place(seq)} />}
+              {({ room, seq }) => <RoomPage key={room} id={idOf(room) ?? room} at={place(seq)} />}
             </Route>
             <Route path="/account">
               <Account />
@@ -79,6 +79,15 @@ export function Layout({ signOut }: { signOut: () => Promise<void> }) {
       </Lazily>
     </div>
   );
+}
+
+/** The room of a path. */
+function idOf(part: string | undefined): string | undefined {
+  try {
+    return part === undefined ? undefined : decodeURIComponent(part);
+  } catch {
+    return part; // somebody typed it; there is no such room
+  }
 }
 
 /** The seq of a path, if it is one. */
