@@ -56,9 +56,9 @@ export class Tab implements Live {
         this.#askAgain(again);
       },
       erased: () => {
+        this.#end(true);
         this.#shared = { ...this.#shared, status: "ended", ended: "session ended" };
         this.#changed();
-        this.#end(true);
       },
     });
     const { asks } = this.#member;
