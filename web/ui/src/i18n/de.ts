@@ -243,4 +243,13 @@ export const de: Catalogue = {
 
   // --- notifications, installing, updates ---
   "notify.unread": { one: "{count} neue Nachricht", other: "{count} neue Nachrichten" },
+  "notify.update": "Neue Version:",
+  "notify.reload": "Neu laden",
+  "notify.later": "Später",
+  "notify.switch": "Benachrichtigungen",
+  "notify.hint": "Meldet neue Nachrichten in Räumen, die du gerade nicht ansiehst, solange Confab offen ist.",
+  "notify.blocked":
+    "Benachrichtigungen sind für diese Seite gesperrt: Erlaube sie in den Einstellungen deines Browsers.",
+  "notify.none":
+    "Dieser Browser kennt hier keine Benachrichtigungen. Installiere Confab zuerst, wenn du am Handy bist.",
 };

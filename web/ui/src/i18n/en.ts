@@ -238,6 +238,13 @@ export const en = {
 
   // --- notifications, installing, updates ---
   "notify.unread": { one: "{count} new message", other: "{count} new messages" },
+  "notify.update": "New version:",
+  "notify.reload": "Reload",
+  "notify.later": "Later",
+  "notify.switch": "Notifications",
+  "notify.hint": "Tells of new messages in rooms that you are not looking at, while Confab is open.",
+  "notify.blocked": "Notifications are blocked for this page: allow them in the settings of your browser.",
+  "notify.none": "This browser has no notifications for this page. On a phone, install Confab first.",
 } satisfies Record<string, Text>;
 
 export type Text = string | ({ other: string } & Partial<Record<Intl.LDMLPluralRule, string>>);
