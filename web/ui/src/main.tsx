@@ -1,3 +1,4 @@
+import { setupListeners } from "@reduxjs/toolkit/query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Provider } from "react-redux";
@@ -11,9 +12,11 @@ startTheme();
 reloadForNewVersion();
 const root = document.getElementById("app");
 if (!root) throw new Error("index.html has no #app");
+const store = newStore();
+setupListeners(store.dispatch); // what is shown is asked again on focus and when online
 createRoot(root).render(
   <StrictMode>
-    <Provider store={newStore()}>
+    <Provider store={store}>
       <App />
     </Provider>
   </StrictMode>,

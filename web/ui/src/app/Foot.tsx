@@ -37,10 +37,10 @@ export function Foot({ signOut, showConnection, showShortcuts }: FootProps) {
     <div className="flex items-center gap-1 border-t border-line p-2 pb-[max(0.5rem,env(safe-area-inset-bottom))]">
       <Link
         href="/account"
-        aria-label={text("app.account")}
         title={text("app.account")}
         className="flex min-h-9 min-w-0 flex-1 items-center gap-2 rounded-md px-2 py-1 hover:bg-hover"
       >
+        <span className="sr-only">{text("app.account")}</span>
         <bdi className="truncate font-medium">{user.name}</bdi>
         {user.guest && <span className="text-sm text-muted">{text("app.guest")}</span>}
       </Link>
@@ -56,7 +56,9 @@ export function Foot({ signOut, showConnection, showShortcuts }: FootProps) {
       {asking && (
         <Dialog title={text("app.signOut")} close={() => setAsking(false)}>
           <div className="flex flex-col gap-4">
-            {unsent > 0 && <p>{text("app.signOut.unsent", { count: unsent })}</p>}
+            {unsent > 0 && (
+              <p>{text(user.guest ? "app.signOut.unsentGuest" : "app.signOut.unsent", { count: unsent })}</p>
+            )}
             {failed !== undefined && (
               <Alert>{problemText(failed, { unreachable: "app.signOut.unreachable" })}</Alert>
             )}

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useState } from "react";
+import { useLocation } from "wouter";
 import { useText } from "../i18n/i18n.ts";
 import type { Live } from "../live/live.ts";
 import type { User } from "../net/index.ts";
@@ -37,6 +38,7 @@ export function SignedIn({ user: given, ended }: SignedInProps) {
 function useSignOut(live: Live | undefined, ended: (why: string) => void): () => Promise<void> {
   const text = useText();
   const dispatch = useStoreDispatch();
+  const [, navigate] = useLocation();
   const [endSession] = useEndSessionMutation();
   const [leaving, setLeaving] = useState(false);
   const why = useStore((s) => (s.live.status === "ended" ? s.live.ended : undefined));
@@ -66,6 +68,7 @@ function useSignOut(live: Live | undefined, ended: (why: string) => void): () =>
       }
     }
     await live?.erase();
+    navigate("/"); // where one was is not for who comes next
     forget();
   };
 }

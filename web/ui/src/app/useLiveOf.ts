@@ -34,6 +34,7 @@ export function useLiveOf(user: User): Live | undefined {
       closed = true;
       opened.close();
       setLive(undefined);
+      dispatch(slice.actions.signedOut());
     };
   }, [user, dispatch]);
   return live;

@@ -1,7 +1,7 @@
 import { useEffect } from "react";
 import type { User } from "../net/index.ts";
 import { problem, useMeQuery } from "../store/api.ts";
-import { rememberedUser, rememberUser } from "./remembered.ts";
+import { forgetUser, rememberedUser, rememberUser } from "./remembered.ts";
 
 export type Session = { is: "asked" } | { is: "out" } | { is: "in"; user: User } | { is: "unknown" };
 
@@ -11,6 +11,7 @@ export function useSession(): Session {
   const user = data?.user;
   useEffect(() => {
     if (user && !error) rememberUser(user);
+    if (error && problem(error).code === "unauthenticated") forgetUser();
   }, [user, error]);
   if (error) {
     if (problem(error).code === "unauthenticated") return { is: "out" };

@@ -56,6 +56,11 @@ export const de: Catalogue = {
     other:
       "{count} Nachrichten sind noch nicht gesendet. Sie bleiben in diesem Browser und werden gesendet, wenn du dich hier wieder anmeldest.",
   },
+  "app.signOut.unsentGuest": {
+    one: "{count} Nachricht ist noch nicht gesendet und wird es auch nicht mehr: Als dieser Gast kann sich niemand wieder anmelden.",
+    other:
+      "{count} Nachrichten sind noch nicht gesendet und werden es auch nicht mehr: Als dieser Gast kann sich niemand wieder anmelden.",
+  },
   "app.signOut.unreachable":
     "Der Server ist nicht erreichbar und kann deine Sitzung nicht beenden. Versuch es noch einmal, wenn du online bist.",
   "app.ended.session": "Deine Sitzung ist beendet. Melde dich wieder an, um weiterzumachen.",
@@ -101,6 +106,7 @@ export const de: Catalogue = {
   "rooms.noMatch": "Kein Raum heißt so.",
   "rooms.none":
     "Du bist noch in keinem Raum. Leg mit dem Plus oben einen an oder sieh dir einen öffentlichen an.",
+  "rooms.empty": "Noch keine Nachrichten",
   "rooms.unread": { one: "{count} ungelesene Nachricht", other: "{count} ungelesene Nachrichten" },
   "rooms.back": "Zurück zu den Räumen",
   "rooms.notFound": "Diesen Raum gibt es für dich nicht",
@@ -192,7 +198,7 @@ export const de: Catalogue = {
   "line.offline": "Du bist offline. Was du schreibst, wird später gesendet.",
   "line.title": "Verbindung",
   "line.reconnecting": "Verbindet wieder…",
-  "line.nextTry": { one: "in {count} Sekunde", other: "in {count} Sekunden" },
+  "line.nextTry": "{seconds} s",
   "line.catchingUp": "Holt auf…",
   "line.ended": "Die Verbindung ist beendet.",
   "line.unkept":

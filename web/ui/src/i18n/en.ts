@@ -56,6 +56,10 @@ export const en = {
     other:
       "{count} messages are not sent yet. They stay in this browser and are sent when you sign in here again.",
   },
+  "app.signOut.unsentGuest": {
+    one: "{count} message is not sent yet, and will not be: nobody can sign in as this guest again.",
+    other: "{count} messages are not sent yet, and will not be: nobody can sign in as this guest again.",
+  },
   "app.signOut.unreachable":
     "The server cannot be reached, so it cannot end your session. Try again when you are online.",
   "app.ended.session": "Your session has ended. Sign in again to go on.",
@@ -99,6 +103,7 @@ export const en = {
   "rooms.create": "Create",
   "rooms.noMatch": "No room has this name.",
   "rooms.none": "You are in no room yet. Make one with the plus above, or look at a public one.",
+  "rooms.empty": "No messages yet",
   "rooms.unread": { one: "{count} unread message", other: "{count} unread messages" },
   "rooms.back": "Back to rooms",
   "rooms.notFound": "This room is not there for you",
@@ -189,7 +194,7 @@ export const en = {
   "line.offline": "You are offline. What you write is sent later.",
   "line.title": "Connection",
   "line.reconnecting": "Reconnecting…",
-  "line.nextTry": { one: "in {count} second", other: "in {count} seconds" },
+  "line.nextTry": "{seconds} s",
   "line.catchingUp": "Catching up…",
   "line.ended": "The connection has ended.",
   "line.unkept": "This browser keeps nothing: what you write is lost when the page closes before it is sent.",

@@ -1,7 +1,7 @@
-import { Socket, type SocketState, type Store, type User, type Violation } from "../net/index.ts";
+import type { Store, User } from "../net/index.ts";
 import type { Cache } from "./cache.ts";
 import { Following } from "./following.ts";
-import { idle } from "./idle.ts";
+import { Line } from "./line.ts";
 import type { LiveState, Pending, RoomLive } from "./live.ts";
 import { News } from "./news.ts";
 import { Pacer } from "./pacer.ts";
@@ -10,9 +10,6 @@ import { Sending } from "./sending.ts";
 import type { Batch, Command, Shared } from "./talk.ts";
 import type { World } from "./world.ts";
 
-const MOST_VIOLATIONS = 100;
-const REPORT_MS = 1_000;
-const MEASURE_MS = 60_000;
 const LOAD_MS = 3_000; // then it goes on without what is kept
 
 export interface LeadOptions {
@@ -35,16 +32,12 @@ export class Lead {
   readonly ended: Promise<void>;
   #end: () => void = () => undefined;
   #state: "opening" | "open" | "closed" = "opening";
-  #socket: Socket;
-  #line: SocketState = { status: "connecting" };
-  #welcomed: Pick<LiveState, "node" | "maxBody"> = { maxBody: idle.maxBody };
-  #roundTrip: number | undefined;
+  #line: Line;
   #following: Following;
   #sending: Sending;
   #told: readonly Pending[] = [];
+  #toldViolations: LiveState["violations"];
   #saver: Saver;
-  #violations: LiveState["violations"];
-  #reported = -Infinity;
   #pacer: Pacer;
   #news = new News();
   #done: Record<string, number> = {};
@@ -57,25 +50,17 @@ export class Lead {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.#violations = before.violations;
     this.#sending = new Sending(before.outbox);
     this.#saver = new Saver(cache, world);
     this.#pacer = new Pacer(world, () => {
       this.#tell();
     });
-    this.#socket = new Socket({
-      url: world.url,
-      user: me.id,
-      environment: world.net,
-      state: (state) => {
-        this.#lineIs(state);
-      },
-      violated: (violation) => {
-        this.#violated(violation);
-      },
-      sessionEnded: async () => (await world.fetch("/api/v1/me")).status === 401,
+    this.#toldViolations = before.violations;
+    this.#line = new Line(me.id, world, before.violations, (status) => {
+      if (status !== "open") this.#following.interrupt();
+      this.#pacer.ask();
     });
-    this.#following = new Following(me.id, this.#socket, {
+    this.#following = new Following(me.id, this.#line.socket, {
       changed: (room) => {
         this.#news.changed(room);
         this.#pacer.ask();
@@ -98,7 +83,7 @@ export class Lead {
     const { cache, store, world } = this.options;
     this.#following.load((await within(LOAD_MS, world, cache.load())) ?? []);
     await this.#sending.open({
-      line: this.#socket,
+      line: this.#line.socket,
       store,
       changed: () => {
         this.#pacer.ask();
@@ -112,10 +97,9 @@ export class Lead {
       return;
     }
     this.#state = "open";
-    this.#socket.start();
+    this.#line.start();
     this.#news.whole = true;
     this.#tell();
-    this.#measureAgain();
   }
 
   /** Ends it; what came is told and written. Again does nothing. */
@@ -123,7 +107,7 @@ export class Lead {
     this.#tell();
     this.#state = "closed";
     this.#sending.outbox?.close();
-    this.#socket.close();
+    this.#line.socket.close();
     void this.#saver.save().then(this.#end);
     return this.ended;
   }
@@ -161,10 +145,10 @@ export class Lead {
         void this.#adoptStrays();
         break;
       case "wake":
-        this.#socket.wake();
+        this.#line.socket.wake();
         break;
       case "ping":
-        this.#measure();
+        this.#line.measure();
         break;
       case "follow":
         this.#following.follow(c.room, c.head);
@@ -197,43 +181,6 @@ export class Lead {
     if (this.#state === "open") for (const message of kept) this.#sending.outbox?.adopt(message);
   }
 
-  #lineIs(state: SocketState): void {
-    this.#line = state;
-    if (state.status === "open") {
-      this.#welcomed = { node: state.welcome.node, maxBody: state.welcome.max_body };
-      this.options.world.soon(() => {
-        this.#measure();
-      });
-    } else this.#following.interrupt();
-    this.#pacer.ask();
-  }
-
-  #violated(violation: Violation): void {
-    const { world } = this.options;
-    const at = world.net.now();
-    this.#violations = [...this.#violations, { ...violation, at }].slice(-MOST_VIOLATIONS);
-    this.#news.violations = true;
-    this.#pacer.ask();
-    if (at - this.#reported < REPORT_MS) return;
-    this.#reported = at;
-    world.fetch("/api/v1/reports", { kind: "violation", ...violation }).catch(() => undefined);
-  }
-
-  #measure(): void {
-    this.#socket.ping((ms) => {
-      this.#roundTrip = ms;
-      this.#pacer.ask();
-    });
-  }
-
-  #measureAgain(): void {
-    this.options.world.net.setTimeout(() => {
-      if (this.#state !== "open") return;
-      if (this.options.world.visible()) this.#measure();
-      this.#measureAgain();
-    }, MEASURE_MS);
-  }
-
   #tell(): void {
     if (this.#state !== "open") return;
     const news = this.#news;
@@ -245,9 +192,9 @@ export class Lead {
       type: "batch",
       leader: this.id,
       whole: news.whole,
-      line: this.#shared(),
+      line: { ...this.#line.told, unkept: this.options.unkept() },
       ...this.#outbox(news.whole),
-      ...((news.whole || news.violations) && { violations: this.#violations }),
+      ...this.#violations(news.whole),
       rooms,
       gone: [...news.gone],
       resets: [...news.resets],
@@ -260,6 +207,13 @@ export class Lead {
     }
   }
 
+  #violations(whole: boolean): Pick<Batch, "violations"> {
+    const { violations } = this.#line;
+    if (!whole && violations === this.#toldViolations) return {};
+    this.#toldViolations = violations;
+    return { violations };
+  }
+
   // If it is another than was told.
   #outbox(whole: boolean): Pick<Batch, "outbox"> {
     const outbox = this.#sending.pending((room, seq) => this.#following.awaits(room, seq));
@@ -267,17 +221,5 @@ export class Lead {
     if (!whole && outbox.length === told.length && outbox.every((m, i) => m === told[i])) return {};
     this.#told = outbox;
     return { outbox };
-  }
-
-  #shared(): Batch["line"] {
-    const line = this.#line;
-    return {
-      status: line.status,
-      ...(line.status === "ended" && { ended: line.why }),
-      ...(line.status === "waiting" && { retryAt: line.until }),
-      ...this.#welcomed,
-      ...(this.#roundTrip !== undefined && { roundTrip: this.#roundTrip }),
-      unkept: this.options.unkept(),
-    };
   }
 }

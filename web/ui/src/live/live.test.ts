@@ -1,68 +1,143 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { FakeNetwork } from "../net/testing/fakesocket.ts";
-import { FakeBrowser } from "./testing/browser.ts";
+import { describe, expect, test } from "vitest";
+import { event } from "./testing/server.ts";
+import { browser, following, kept, leader, net, pass, seqs, staged } from "./testing/stage.ts";
 
-let net: FakeNetwork;
-let browser: FakeBrowser;
+staged();
 
-beforeEach(() => {
-  vi.useFakeTimers();
-  net = new FakeNetwork();
-  browser = new FakeBrowser((url, protocols) => {
-    const open = net.environment.openWebSocket;
-    if (!open) throw new Error("no network");
-    return open(url, protocols);
+describe("the line", () => {
+  test("events come in batches, at most one a frame, also at thousands", async () => {
+    const tab = await following(1);
+    tab.calls.length = 0;
+    for (let i = 0; i < 10; i++) {
+      net.events(2 + i * 500, 1 + (i + 1) * 500);
+      await pass(10);
+    }
+    await pass(40);
+    expect(tab.seqs("R")).toStrictEqual(seqs(1, 5001));
+    expect(tab.calls.filter((c) => c !== "changed").length).toBeLessThanOrEqual(7);
+    expect(tab.calls.filter((c) => c === "changed").length).toBeLessThanOrEqual(7);
+  });
+
+  test("a leader that is not looked at does not wait for timers", async () => {
+    const tab = await following(1);
+    const other = browser.tab();
+    await pass();
+    tab.hidden = true;
+    net.events(2, 2);
+    await pass(0);
+    net.events(3, 3);
+    await pass(25);
+    expect(other.seqs("R")).toStrictEqual([2, 3]);
+  });
+
+  test("what breaks rule 1 is in the state and reported, once a second", async () => {
+    const tab = await following(3);
+    net.socket.says(event(9));
+    await pass(100);
+    expect(tab.state.violations).toMatchObject([{ room: "R", want: 4, got: 9 }]);
+    await pass(500); // it is healed by a resume
+    net.subscribed(9);
+    net.socket.says(event(8));
+    await pass(100);
+    expect(tab.state.violations).toHaveLength(2);
+    expect(browser.reports).toStrictEqual([
+      { path: "/api/v1/reports", kind: "violation", room: "R", want: 4, got: 9 },
+    ]);
+  });
+
+  test("the round trip is measured at the start, when asked, and every minute", async () => {
+    const tab = await leader();
+    const pings = () => net.socket.sent.filter((f) => f.type === "ping").length;
+    expect(pings()).toBe(1);
+    tab.live.ping();
+    await pass(0);
+    net.socket.says({ type: "pong", id: net.socket.last("ping")?.id });
+    await pass();
+    expect(tab.state.roundTrip).toBe(0);
+    const stays = setInterval(() => {
+      net.socket.says({ type: "heartbeat", heads: {} });
+    }, 1000);
+    await pass(60_000);
+    clearInterval(stays);
+    expect(pings()).toBe(3);
+  });
+
+  test("nothing is complete while there is no line", async () => {
+    const tab = await following(3);
+    net.socket.ends(1006);
+    await pass(100);
+    expect(tab.state).toMatchObject({ status: "waiting", rooms: { R: { caughtUp: false } } });
+    expect(tab.state.retryAt).toBeGreaterThan(0);
+  });
+
+  test("the session ended", async () => {
+    const tab = await leader();
+    const other = browser.tab();
+    net.socket.ends(4001);
+    await pass();
+    for (const t of [tab, other]) expect(t.state).toMatchObject({ status: "ended", ended: "session ended" });
   });
 });
-afterEach(() => {
-  vi.useRealTimers();
-});
 
-const pass = (ms = 300) => vi.advanceTimersByTimeAsync(ms);
-
-const event = (seq: number, { actor = "u2", key = `k${seq}`, room = "R" } = {}) => ({
-  type: "event",
-  room,
-  seq,
-  event: {
-    kind: "message.posted",
-    id: `i${seq}`,
-    at: "2026-11-24T06:00:00.123Z",
-    actor: { id: actor, name: actor },
-    key,
-    body: `body ${seq}`,
-  },
-});
-const subscribed = (head: number, room = "R", epoch = "E") => ({
-  type: "subscribed",
-  id: net.socket.sent.findLast((f) => f.type === "subscribe" && f.room === room)?.id,
-  room,
-  epoch,
-  head,
-});
-
-test("one tab follows a room and hands its events on, a frame at a time", async () => {
-  const tab = browser.tab();
-  tab.live.follow("R", 60);
-  await pass();
-  net.welcomed();
-  expect(net.socket.last("subscribe")).toMatchObject({ room: "R", after: 10 });
-  net.socket.says(subscribed(60));
-  for (let seq = 11; seq <= 60; seq++) net.socket.says(event(seq));
-  net.socket.says({ type: "caught_up", room: "R", seq: 60 });
-  await pass();
-  expect(tab.seqs("R")).toHaveLength(50);
-  expect(tab.calls.filter((c) => c.startsWith("events"))).toHaveLength(1);
-  expect(tab.state).toMatchObject({ status: "open", leader: true, node: "n1", maxBody: 100, unkept: false });
-  expect(tab.state.rooms.R).toMatchObject({
-    cursor: 60,
-    head: 60,
-    epoch: "E",
-    caughtUp: true,
-    read: 60,
-    unread: 0,
+describe("what the browser keeps", () => {
+  test("nothing at all: everything goes on, and is said", async () => {
+    browser.factory = undefined;
+    const tab = await following(60);
+    tab.live.send("R", "hi");
+    await pass();
+    expect(net.socket.last("send")).toMatchObject({ body: "hi" });
+    expect(tab.state.unkept).toBe(true);
+    expect(tab.seqs("R")).toHaveLength(50);
+    expect(await kept(tab)).toStrictEqual([]);
   });
-  const kept = tab.live.kept("R");
-  await pass();
-  expect(await kept).toStrictEqual(tab.seen.get("R"));
+
+  test("of a newer version it is left alone", async () => {
+    await new Promise((resolve) => {
+      const request = browser.factory?.open("confab.u1", 7);
+      if (request) request.onsuccess = resolve;
+      void pass();
+    });
+    const tab = await following(60);
+    expect(tab.state).toMatchObject({ unkept: true, rooms: { R: { cursor: 60 } } });
+  });
+
+  test("that is corrupt is not there", async () => {
+    (await following(60)).kill();
+    await corrupt({
+      rooms: [{ room: "S", cursor: "many" }],
+      events: [{ room: "R", seq: 50, event: { seq: 50 } }],
+    });
+    const tab = browser.tab();
+    await pass();
+    expect(Object.keys(tab.state.rooms)).toStrictEqual(["R"]);
+    expect(await kept(tab)).toStrictEqual(seqs(51, 60));
+    expect(tab.state.unkept).toBe(false);
+  });
+
+  test("is removed at the sign-out, except what was not sent; all tabs end", async () => {
+    const tab = await following(60);
+    const other = browser.tab();
+    await pass();
+    tab.live.send("R", "unsent");
+    await pass();
+    const erased = other.live.erase();
+    net.events(61, 61);
+    await pass(1000);
+    await erased;
+    expect(tab.state).toMatchObject({ status: "ended", ended: "session ended" });
+    expect(net.socket.closed).toBe(true);
+    const next = browser.tab();
+    await pass();
+    expect(next.state.rooms).toStrictEqual({});
+    expect(next.state.outbox).toMatchObject([{ body: "unsent" }]);
+  });
 });
+
+async function corrupt(content: Record<string, object[]>): Promise<void> {
+  const request = browser.factory?.open("confab.u1");
+  await pass();
+  const tx = request?.result.transaction(["rooms", "events"], "readwrite");
+  for (const [store, all] of Object.entries(content)) for (const o of all) tx?.objectStore(store).put(o);
+  await pass();
+  request?.result.close();
+}

@@ -4,7 +4,6 @@ import type { Room } from "./room.ts";
 /** What happened since the tabs were told the last time. */
 export class News {
   whole = false;
-  violations = false;
   readonly rooms = new Set<Room>();
   readonly gone = new Set<string>();
   readonly resets = new Set<string>();

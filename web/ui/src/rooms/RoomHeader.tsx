@@ -1,4 +1,4 @@
-import { ArrowLeft, Link2, LogOut, Lock, Users } from "lucide-react";
+import { ArrowLeft, DoorOpen, Link2, Lock, Users } from "lucide-react";
 import { lazy, type Ref, useState } from "react";
 import { Link } from "wouter";
 import { Lazily } from "../app/Lazily.tsx";
@@ -51,7 +51,7 @@ export function RoomHeader({ room, titleRef }: RoomHeaderProps) {
       </IconButton>
       {room.member && (
         <IconButton label={text("rooms.leave")} onClick={() => setDialog("leave")}>
-          <LogOut size={18} aria-hidden />
+          <DoorOpen size={18} aria-hidden />
         </IconButton>
       )}
       {link.said}

@@ -16,12 +16,13 @@ const most = 99; // the badge shows "99+" above
 export const RoomLink = memo(function RoomLink({ room, current }: RoomLinkProps) {
   const text = useText();
   const last = useStore((s) => s.live.rooms[room.id]?.last);
+  const empty = useStore((s) => s.live.rooms[room.id]?.caughtUp);
   const unread = useStore((s) => (room.member ? (s.live.rooms[room.id]?.unread ?? 0) : 0));
   return (
     <Link
       href={`/rooms/${encodeURIComponent(room.id)}`}
       aria-current={current ? "page" : undefined}
-      className={`flex h-14 items-center gap-2 rounded-md px-2 ${current ? "bg-hover" : "hover:bg-hover"}`}
+      className={`flex items-center gap-2 rounded-md px-2 ${room.member ? "h-14" : "h-9"} ${current ? "bg-hover" : "hover:bg-hover"}`}
     >
       <span className="min-w-0 flex-1">
         <span className={`flex items-center gap-1 ${unread > 0 ? "font-semibold" : "font-medium"}`}>
@@ -30,9 +31,11 @@ export const RoomLink = memo(function RoomLink({ room, current }: RoomLinkProps)
           )}
           <bdi className="truncate">{room.name}</bdi>
         </span>
-        <span className="block h-5 truncate text-sm text-muted">
-          {last && `${last.actor.name}: ${oneLine(last.body)}`}
-        </span>
+        {room.member && (
+          <span className="block h-5 truncate text-sm text-muted">
+            {last ? `${last.actor.name}: ${oneLine(last.body)}` : empty && text("rooms.empty")}
+          </span>
+        )}
       </span>
       {unread > 0 && (
         <span className="min-w-6 shrink-0 rounded-full bg-accent px-1.5 text-center text-xs leading-5 font-semibold text-on-accent">

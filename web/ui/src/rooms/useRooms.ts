@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
 import { api, type Room, useRoomsQuery } from "../store/api.ts";
 import { useStore, useStoreDispatch } from "../store/store.ts";
 import { useLive } from "../store/useLive.ts";
@@ -40,7 +40,7 @@ export function useRooms(): Rooms {
 export function useFollowing(open: string | undefined): void {
   const live = useLive();
   const dispatch = useStoreDispatch();
-  const { data: rooms } = useRoomsQuery(undefined, {
+  const { data: rooms, isError } = useRoomsQuery(undefined, {
     pollingInterval: 60_000,
     skipPollingIfUnfocused: true,
     refetchOnFocus: true,
@@ -58,6 +58,17 @@ export function useFollowing(open: string | undefined): void {
     const mine = new Set(rooms.filter((r) => r.member).map((r) => r.id));
     for (const id of Object.keys(live.state.rooms)) if (!mine.has(id) && id !== open) live.forget(id);
   }, [live, rooms, open]);
+
+  // While the line was down, rooms may have come and gone.
+  const isOpen = useStore((s) => s.live.status === "open");
+  const opens = useRef(0);
+  const opened = useEffectEvent(() => {
+    if (opens.current++ > 0 || isError)
+      dispatch(api.util.invalidateTags(isError ? ["Me", "Rooms", "Members"] : ["Rooms", "Members"]));
+  });
+  useEffect(() => {
+    if (isOpen) opened();
+  }, [isOpen]);
 
   const refused = useStore((s) =>
     Object.values(s.live.rooms)

@@ -1,9 +1,17 @@
-import { type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
+import {
+  type Ref,
+  useEffect,
+  useEffectEvent,
+  useImperativeHandle,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
 import { useText } from "../i18n/i18n.ts";
 import type { Room } from "../store/api.ts";
 import { useStoreDispatch } from "../store/store.ts";
-import { FAR, loadNewer, loadOlder } from "./load.ts";
+import { FAR, loadNewer, loadOlder, PAGE } from "./load.ts";
 import { indexOf, type Row, startOf } from "./rows.ts";
 import { RowView } from "./RowView.tsx";
 import { trimmed } from "./slice.ts";
@@ -12,11 +20,6 @@ import { useKeys } from "./useKeys.ts";
 import { useRead } from "./useRead.ts";
 import { first, isLive, last, MOST, type Target, type Window } from "./window.ts";
 
-/** Where the list is: at its end, and which event is the first in sight. */
-export interface Place {
-  readonly end: boolean;
-  readonly top: number;
-}
 export interface LogHandle {
   show(target: Target): void;
   toEnd(): void;
@@ -27,7 +30,11 @@ interface LogProps {
   w: Window | undefined;
   rows: readonly Row[];
   marked: number | undefined;
-  onPlace: (place: Place) => void;
+  /** The first unread event, until it has come into sight. */
+  unread: number | undefined;
+  onUnreadSeen: () => void;
+  /** Whether the end is in sight. */
+  onEndSeen: (seen: boolean) => void;
   onHome: () => void;
   onEnd: () => void;
 }
@@ -35,18 +42,34 @@ interface LogProps {
 const EDGE = 48; // what stands above the rows: h-12
 const AT_END = 4;
 const NEARLY = 100;
+const RESTED = 1000;
+const SETTLED = 300; // the list scrolls to a row when it has measured it
 /** Where each room was left, to come back to. */
 const left = new Map<string, { id: number; end: boolean; seq: number; offset: number }>();
 
 /** The list of rows. It keeps its place when pages come and rows change, and its end when it is there. */
-export function Log({ ref, room, w, rows, marked, onPlace, onHome, onEnd }: LogProps) {
+export function Log({
+  ref,
+  room,
+  w,
+  rows,
+  marked,
+  unread,
+  onUnreadSeen,
+  onEndSeen,
+  onHome,
+  onEnd,
+}: LogProps) {
   const text = useText();
   const dispatch = useStoreDispatch();
   const scroller = useRef<HTMLDivElement>(null);
   const list = useRef<VirtualizerHandle>(null);
   const pinned = useRef(true);
   const offset = useRef(0);
-  const place = useRef<Place>({ end: true, top: 0 });
+  const settling = useRef(false);
+  const [rested, setRested] = useState(0);
+  const size = useRef(0);
+  const endSeen = useRef(true);
   const read = useRead(room.id);
   const id = w?.id ?? 0;
   const shift = useShift(rows);
@@ -57,13 +80,22 @@ export function Log({ ref, room, w, rows, marked, onPlace, onHome, onEnd }: LogP
   };
   const toEnd = () => {
     pinned.current = true;
-    if (scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
+    const el = scroller.current;
+    if (!el) return;
+    el.scrollTop = size.current = el.scrollHeight;
+    offset.current = el.scrollTop;
+  };
+  const onResize = () => {
+    if (pinned.current) toEnd();
+    else size.current = scroller.current?.scrollHeight ?? 0;
   };
   const show = ({ seq, align }: Target) => {
     const index = indexOf(rows, seq);
     if (index < 0) return;
     pinned.current = false;
-    list.current?.scrollToIndex(index, { align });
+    settling.current = true;
+    setTimeout(() => (settling.current = false), SETTLED);
+    list.current?.scrollToIndex(index, { align, offset: align === "start" ? -EDGE : 0 });
   };
   useImperativeHandle(ref, () => ({ show, toEnd }));
   const onKeyDown = useKeys({ list, scroller, rows, onHome, onEnd, onUp: () => (pinned.current = false) });
@@ -71,18 +103,20 @@ export function Log({ ref, room, w, rows, marked, onPlace, onHome, onEnd }: LogP
   /** Looks at what is in sight: what was read, what has to be loaded. */
   const look = () => {
     const [el, l] = [scroller.current, list.current];
-    if (!el || !l || !w || rows.length === 0) return;
-    const top = rows[l.findItemIndex(el.scrollTop)];
+    if (!el || !l || !w || rows.length === 0 || settling.current) return;
+    const index = l.findItemIndex(el.scrollTop);
+    const top = rows[index];
     const bottom = rows[l.findItemIndex(el.scrollTop + el.clientHeight - 1)];
-    const now = { end: gap() <= NEARLY, top: top ? startOf(top) : 0 };
-    if (now.end !== place.current.end || now.top !== place.current.top) onPlace((place.current = now));
+    const end = gap() <= NEARLY;
+    if (end !== endSeen.current) onEndSeen((endSeen.current = end));
+    if (unread !== undefined && top && startOf(top) <= unread) onUnreadSeen();
     if (top?.seq !== undefined) {
-      const above = el.scrollTop - l.getItemOffset(rows.indexOf(top));
-      left.set(room.id, { id, end: pinned.current, seq: top.seq, offset: above });
+      const offset = el.scrollTop - EDGE - l.getItemOffset(index);
+      left.set(room.id, { id, end: pinned.current, seq: top.seq, offset });
     }
     read(bottom?.seq ?? (isLive(w) ? w.head : 0));
     if (w.opening && !w.opening.failed) return;
-    const near = Math.max(1500, 2 * el.clientHeight);
+    const near = Math.max(3000, 4 * el.clientHeight);
     if (el.scrollTop < near && first(w) > 1 && w.before === "idle") void dispatch(loadOlder(room.id));
     if (gap() < near && !isLive(w) && w.after === "idle") {
       if (pinned.current && w.head - last(w) > FAR) onEnd();
@@ -92,10 +126,12 @@ export function Log({ ref, room, w, rows, marked, onPlace, onHome, onEnd }: LogP
   const onScroll = () => {
     const el = scroller.current;
     if (!el || !w) return;
-    const up = el.scrollTop < offset.current - 1;
-    offset.current = el.scrollTop;
+    // It was moved up, and not by rows that changed.
+    const up = el.scrollTop < offset.current - 1 && el.scrollHeight === size.current;
+    [offset.current, size.current] = [el.scrollTop, el.scrollHeight];
+    settling.current = false;
     if (gap() <= AT_END) pinned.current ||= isLive(w) && !up;
-    else if (up && gap() > NEARLY) pinned.current = false;
+    else if (up) pinned.current = false;
     look();
   };
 
@@ -118,15 +154,26 @@ export function Log({ ref, room, w, rows, marked, onPlace, onHome, onEnd }: LogP
     }
     if (pinned.current) toEnd();
   });
-  useEffect(look);
 
-  const length = w?.events.length ?? 0;
-  useEffect(() => {
+  // Rows at the front go when nothing has moved for a while, or at the end: the list keeps its
+  // place from the end after that, and each row that is measured there would be a jump.
+  const trim = (rests: boolean) => {
     const l = list.current;
-    if (length < MOST + 100 || !l) return;
+    if (!l || !w || w.events.length < MOST + PAGE) return;
     const low = l.findItemIndex(l.scrollOffset) > rows.length / 2;
-    dispatch(trimmed({ room: room.id, keep: low ? "last" : "first" }));
-  }, [length, rows.length, dispatch, room.id]);
+    if (!low) dispatch(trimmed({ room: room.id, keep: "first" }));
+    else if (rests || pinned.current || w.events.length > 2 * MOST)
+      dispatch(trimmed({ room: room.id, keep: "last" }));
+  };
+  useEffect(() => {
+    look();
+    trim(false);
+  });
+  const trimAtRest = useEffectEvent(() => trim(true));
+  useEffect(() => {
+    const timer = setTimeout(trimAtRest, RESTED);
+    return () => clearTimeout(timer);
+  }, [rested]);
 
   return (
     <div
@@ -153,9 +200,8 @@ export function Log({ ref, room, w, rows, marked, onPlace, onHome, onEnd }: LogP
         shift={shift}
         startMargin={EDGE}
         onScroll={onScroll}
-        onResize={() => {
-          if (pinned.current) toEnd();
-        }}
+        onScrollEnd={() => setRested((n) => n + 1)}
+        onResize={onResize}
       >
         {(row) => (
           <RowView

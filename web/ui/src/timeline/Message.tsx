@@ -1,4 +1,4 @@
-import { memo, type ReactNode } from "react";
+import { memo, type ReactNode, useState } from "react";
 import { useText } from "../i18n/i18n.ts";
 import { Actions } from "./Actions.tsx";
 import { colour, initials } from "./avatar.ts";
@@ -16,15 +16,18 @@ interface MessageProps {
 
 /** A message. One element from its writing to its place in the log, so that nothing flickers on the way. */
 export const Message = memo(function Message({ room, row, marked }: MessageProps) {
+  const [near, setNear] = useState(false);
   const href = row.seq === undefined ? undefined : `/rooms/${encodeURIComponent(room)}/${row.seq}`;
   const ground = marked ? "bg-warn-ground" : row.own ? "bg-own" : "hover:bg-hover/50";
   return (
     <article
       tabIndex={-1}
+      onPointerEnter={() => setNear(true)}
+      onFocus={() => setNear(true)}
       data-seq={row.seq}
       data-key={row.messageKey}
       data-state={row.state}
-      className={`group relative flex gap-3 px-4 py-0.5 transition-colors duration-500 -outline-offset-2 ${ground} ${row.lead ? "mt-2 pt-1" : ""}`}
+      className={`group relative flex gap-3 px-4 py-0.5 -outline-offset-2 ${ground} ${row.lead ? "mt-2 pt-1" : ""}`}
     >
       {row.lead ? <Avatar row={row} /> : <Gutter row={row} href={href} />}
       <div className="min-w-0 flex-1">
@@ -33,7 +36,8 @@ export const Message = memo(function Message({ room, row, marked }: MessageProps
         {row.state === "failed" && <Failed messageKey={row.messageKey} failed={row.failed} />}
       </div>
       {row.state === "pending" && <Sending written={row.at} />}
-      {href !== undefined && <Actions href={href} text={row.body} />}
+      {/* Of the hundreds that pass by, few are needed. */}
+      {near && href !== undefined && <Actions href={href} text={row.body} />}
     </article>
   );
 });

@@ -6,7 +6,7 @@ import { useLive } from "../store/useLive.ts";
 import { Announcer } from "./Announcer.tsx";
 import { Jumps } from "./Jumps.tsx";
 import { loadNewer, loadOlder, openAt, openNewest } from "./load.ts";
-import { Log, type LogHandle, type Place } from "./Log.tsx";
+import { Log, type LogHandle } from "./Log.tsx";
 import { notIn, rowsOf } from "./rows.ts";
 import { headKnown, shown } from "./slice.ts";
 import { Opening } from "./States.tsx";
@@ -29,10 +29,10 @@ function RoomTimeline({ room, at }: { room: Room; at: number | undefined }) {
   const open = useStore((s) => s.live.status === "open");
   const cursor = useStore((s) => s.live.rooms[room.id]?.cursor ?? 0);
   const log = useRef<LogHandle>(null);
-  const [place, setPlace] = useState<Place>({ end: true, top: 0 });
+  const [endSeen, setEndSeen] = useState(true);
   const [faded, setFaded] = useState<number>();
   const marked = at === faded ? undefined : at;
-  const unread = useUnread(room.id, w, place.top);
+  const unread = useUnread(room.id, w);
   const head = Math.max(room.head, cursor);
   const known = w !== undefined;
 
@@ -109,7 +109,9 @@ function RoomTimeline({ room, at }: { room: Room; at: number | undefined }) {
         w={w}
         rows={rows}
         marked={marked}
-        onPlace={setPlace}
+        unread={unread.first}
+        onUnreadSeen={unread.saw}
+        onEndSeen={setEndSeen}
         onHome={() => goTo({ seq: 1, align: "start" })}
         onEnd={toNewest}
       />
@@ -119,7 +121,7 @@ function RoomTimeline({ room, at }: { room: Room; at: number | undefined }) {
       {!empty && (
         <Jumps
           room={room.id}
-          toNewest={place.end && isLive(w) ? undefined : toNewest}
+          toNewest={endSeen && isLive(w) ? undefined : toNewest}
           toUnread={
             unread.first === undefined ? undefined : () => goTo({ seq: unread.first ?? 1, align: "start" })
           }

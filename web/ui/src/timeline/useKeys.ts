@@ -34,10 +34,9 @@ export function useKeys({ list, scroller, rows, onHome, onEnd, onUp }: Keys) {
     const row = e.target.closest("[data-row]");
     switch (e.key) {
       case "Home":
-        onHome();
-        break;
       case "End":
-        onEnd();
+        scroller.current?.focus({ preventScroll: true }); // the message that has the focus may go
+        (e.key === "Home" ? onHome : onEnd)();
         break;
       case "PageUp":
         onUp();

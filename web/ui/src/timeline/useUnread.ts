@@ -9,13 +9,14 @@ interface Unread {
   divider?: number | undefined;
   /** Where one can jump to: the first unread one has not been in sight yet. */
   first?: number | undefined;
+  saw: () => void;
 }
 
 /**
  * The unread messages as they were when the room was opened: reading moves the read
- * position, not the divider. `top` is the seq of the first row in sight.
+ * position, not the divider.
  */
-export function useUnread(room: string, w: Window | undefined, top: number): Unread {
+export function useUnread(room: string, w: Window | undefined): Unread {
   const me = useLive().user;
   const now = useStore((s) => s.live.rooms[room]);
   const [readUpTo, setReadUpTo] = useState<number>();
@@ -25,10 +26,10 @@ export function useUnread(room: string, w: Window | undefined, top: number): Unr
   // What is still to come when the room is opened was missed, too.
   if (now?.caughtUp && until === undefined) setUntil(now.cursor);
 
+  const saw = () => setSeen(true);
   const end = until ?? now?.head ?? 0;
-  if (!w || readUpTo === undefined || readUpTo >= end) return {};
+  if (!w || readUpTo === undefined || readUpTo >= end) return { saw };
   const divider = firstUnread(w.events, me, readUpTo, end);
   const start = divider ?? (first(w) > readUpTo + 1 ? readUpTo + 1 : undefined);
-  if (!seen && start !== undefined && top > 0 && top <= start) setSeen(true);
-  return { divider, first: seen ? undefined : start };
+  return { divider, first: seen ? undefined : start, saw };
 }

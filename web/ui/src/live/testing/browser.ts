@@ -96,6 +96,9 @@ export class FakeTab {
   dead = false;
   hangs = false;
   hidden = false;
+  left = false;
+  /** Its timers come a minute late, as in a page that is not looked at. */
+  sleepyTimers = false;
   /** By room. */
   readonly seen = new Map<string, Sequenced[]>();
   readonly calls: string[] = [];
@@ -144,6 +147,7 @@ export class FakeTab {
   }
 
   sign(sign: Sign): void {
+    if (sign === "leave") this.left = true;
     for (const f of this.#signs.get(sign) ?? []) f();
   }
 
@@ -185,7 +189,7 @@ export class FakeTab {
       net: {
         ...browser,
         random: b.random,
-        setTimeout: (f, ms) => this.later(f, ms),
+        setTimeout: (f, ms) => this.later(f, this.sleepyTimers ? ms + 60_000 : ms),
         openWebSocket: (...to) => this.#socket(...to),
         report: (err) => this.errors.push(err),
       },

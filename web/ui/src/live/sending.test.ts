@@ -1,0 +1,160 @@
+import { describe, expect, test } from "vitest";
+import type { FakeTab } from "./testing/browser.ts";
+import { browser, following, net, pass, staged } from "./testing/stage.ts";
+
+staged();
+
+const sent = () => net.sockets.flatMap((s) => s.sent).filter((f) => f.type === "send");
+const keys = () => new Set(sent().map((f) => f.key));
+const bodies = (tab: FakeTab) => tab.state.outbox.map((m) => m.body);
+
+describe("a message", () => {
+  test("is in the outbox of all tabs until its event came, then in none", async () => {
+    const first = await following(3);
+    const second = browser.tab();
+    await pass();
+    second.live.send("R", "hi");
+    expect(bodies(second)).toStrictEqual(["hi"]);
+    await pass();
+    expect(bodies(first)).toStrictEqual(["hi"]);
+    net.acks(4);
+    await pass();
+    for (const tab of [first, second]) expect(tab.state.outbox).toMatchObject([{ body: "hi", seq: 4 }]);
+    net.events(4, 4, { actor: "u1", key: String(sent()[0]?.key) });
+    await pass();
+    for (const tab of [first, second]) expect(tab.state.outbox).toStrictEqual([]);
+    expect(sent()).toHaveLength(1);
+    const all = second.states.map((s) => s.outbox.length).join("");
+    expect(all).toMatch(/^0*1+0+$/); // it did not flicker
+  });
+
+  test("is in none when its event came before its ack", async () => {
+    const tab = await following(3);
+    tab.live.send("R", "hi");
+    await pass();
+    net.events(4, 4, { actor: "u1", key: String(sent()[0]?.key) });
+    await pass();
+    expect(tab.state.outbox).toStrictEqual([]);
+    net.acks(4);
+    await pass();
+    expect(tab.state.outbox).toStrictEqual([]);
+  });
+
+  test("of a room that is not followed is gone with its ack", async () => {
+    const tab = await following(3);
+    tab.live.send("S", "hi");
+    await pass();
+    net.acks(9);
+    await pass();
+    expect(tab.state.outbox).toStrictEqual([]);
+  });
+
+  test("keeps its place among those of other tabs", async () => {
+    const first = await following(3);
+    const second = browser.tab();
+    await pass();
+    first.live.send("R", "1");
+    second.live.send("R", "2");
+    await pass(1);
+    first.live.send("R", "3");
+    second.live.send("R", "4");
+    await pass();
+    expect(new Set([bodies(first).join(""), bodies(second).join("")]).size).toBe(1);
+    expect(bodies(first).join("")).toMatch(/^[12]{2}[34]{2}$/);
+  });
+
+  test("that failed can be tried again or dropped in any tab", async () => {
+    const first = await following(3);
+    const second = browser.tab();
+    await pass();
+    const refuse = async () => {
+      const id = net.socket.last("send")?.id;
+      net.socket.says({ type: "error", id, code: "forbidden", message: "why" });
+      await pass();
+    };
+    first.live.send("R", "1");
+    await pass();
+    await refuse();
+    const key = second.state.outbox[0]?.key ?? "";
+    expect(second.state.outbox).toMatchObject([{ failed: { code: "forbidden" } }]);
+    second.live.retry(key);
+    await pass();
+    expect(first.state.outbox[0]?.failed).toBeUndefined();
+    expect(sent()).toHaveLength(2);
+    await refuse();
+    second.live.discard(key);
+    await pass();
+    for (const tab of [first, second]) expect(tab.state.outbox).toStrictEqual([]);
+  });
+
+  // However far it got when the leader died.
+  test.each(Array.from({ length: 30 }, (_, i) => i))(
+    "of a follower survives a leader that dies after %i ms, and is sent under one key",
+    async (ms) => {
+      const first = await following(3);
+      const second = browser.tab();
+      await pass();
+      second.live.send("R", "hi");
+      second.live.send("R", "there");
+      await pass(ms);
+      first.kill();
+      await pass();
+      net.welcomed();
+      await pass();
+      expect(bodies(second)).toStrictEqual(["hi", "there"]);
+      net.acks(4);
+      await pass();
+      net.acks(5);
+      await pass();
+      expect(net.socket.sent.filter((f) => f.type === "send").map((f) => f.body)).toStrictEqual([
+        "hi",
+        "there",
+      ]);
+      expect(keys().size).toBe(2);
+    },
+  );
+
+  test.each(Array.from({ length: 10 }, (_, i) => i))(
+    "of a tab that dies after %i ms is sent by the leader, or was never kept",
+    async (ms) => {
+      await following(3);
+      const second = browser.tab();
+      await pass();
+      second.live.send("R", "hi");
+      await pass(ms);
+      second.kill();
+      browser.tab(); // the person is back
+      await pass();
+      expect(sent().length).toBe(ms === 0 ? sent().length : 1);
+      const third = browser.tabs.at(-1);
+      expect(third && bodies(third).length).toBe(sent().length);
+    },
+  );
+
+  test("of a tab that is closed at once is sent", async () => {
+    await following(3);
+    const second = browser.tab();
+    await pass();
+    second.live.send("R", "hi");
+    second.sign("leave");
+    await pass();
+    expect(sent()).toMatchObject([{ body: "hi" }]);
+  });
+
+  test("of a follower survives the leader even where the browser keeps nothing", async () => {
+    browser.factory = undefined;
+    const first = await following(3);
+    browser.tab(); // leads next
+    const third = browser.tab();
+    await pass();
+    first.hang(); // it hears nothing any more
+    third.live.send("R", "hi");
+    await pass(10);
+    first.kill();
+    await pass();
+    net.welcomed();
+    await pass();
+    expect(sent()).toMatchObject([{ body: "hi" }]);
+    expect(bodies(third)).toStrictEqual(["hi"]);
+  });
+});
