@@ -3,6 +3,7 @@ import { useId, useState } from "react";
 import { Link } from "wouter";
 import type { Key } from "../i18n/en.ts";
 import { useText } from "../i18n/i18n.ts";
+import { NotificationsSwitch } from "../pwa/NotificationsSwitch.tsx";
 import { useLive } from "../store/useLive.ts";
 import { LanguageChoice, selectClass } from "./LanguageChoice.tsx";
 import { Sessions } from "./Sessions.tsx";
@@ -52,7 +53,7 @@ export default function Account() {
             <h2 className="font-semibold">{text("app.settings")}</h2>
             <ThemeChoice />
             <LanguageChoice />
-            {/* The switch for notifications belongs here. */}
+            <NotificationsSwitch />
           </section>
           <Sessions />
         </div>

@@ -1,5 +1,5 @@
 import { X } from "lucide-react";
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useText } from "../i18n/i18n.ts";
 import { IconButton } from "./ui.tsx";
 
@@ -15,7 +15,8 @@ export function Dialog({ title, close, children, wide = false }: DialogProps) {
   const text = useText();
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // A layout effect ends before the dialog leaves the page: only then is the focus given back.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
     return () => dialog?.close();

@@ -56,7 +56,9 @@ export function Foot({ signOut, showConnection, showShortcuts }: FootProps) {
       {asking && (
         <Dialog title={text("app.signOut")} close={() => setAsking(false)}>
           <div className="flex flex-col gap-4">
-            {unsent > 0 && <p>{text("app.signOut.unsent", { count: unsent })}</p>}
+            {unsent > 0 && (
+              <p>{text(user.guest ? "app.signOut.unsentGuest" : "app.signOut.unsent", { count: unsent })}</p>
+            )}
             {failed !== undefined && (
               <Alert>{problemText(failed, { unreachable: "app.signOut.unreachable" })}</Alert>
             )}

@@ -20,10 +20,11 @@ export function Layout({ signOut }: { signOut: () => Promise<void> }) {
   const [atRooms] = useRoute("/");
   const [, here] = useRoute("/rooms/:room/*?");
   const [dialog, setDialog] = useState<"connection" | "shortcuts">();
-  const open = here?.room === undefined ? undefined : decodeURIComponent(here.room);
+  const open = idOf(here?.room);
   useFollowing(open);
   useShortcuts(open, () => setDialog("shortcuts"));
 
+  // On a phone at "/" the main part is still there, for those who hear the page.
   return (
     <div className="relative flex h-dvh overflow-hidden pr-[env(safe-area-inset-right)] pl-[env(safe-area-inset-left)]">
       <a
@@ -52,7 +53,7 @@ export function Layout({ signOut }: { signOut: () => Promise<void> }) {
       <main
         id="main"
         tabIndex={-1}
-        className={`${atRooms ? "hidden" : "flex"} min-w-0 flex-1 flex-col outline-none md:flex`}
+        className={`${atRooms ? "max-md:sr-only" : ""} flex min-w-0 flex-1 flex-col outline-none [&_.body]:max-w-3xl`}
       >
         <Lazily>
           <Switch>
@@ -60,7 +61,7 @@ export function Layout({ signOut }: { signOut: () => Promise<void> }) {
               <Welcome />
             </Route>
             <Route path="/rooms/:room/:seq?">
-              {({ room, seq }) => <RoomPage key={room} id={decodeURIComponent(room)} at={place(seq)} />}
+              {({ room, seq }) => <RoomPage key={room} id={idOf(room) ?? room} at={place(seq)} />}
             </Route>
             <Route path="/account">
               <Account />
@@ -78,6 +79,15 @@ export function Layout({ signOut }: { signOut: () => Promise<void> }) {
       </Lazily>
     </div>
   );
+}
+
+/** The room of a path. */
+function idOf(part: string | undefined): string | undefined {
+  try {
+    return part === undefined ? undefined : decodeURIComponent(part);
+  } catch {
+    return part; // somebody typed it; there is no such room
+  }
 }
 
 /** The seq of a path, if it is one. */

@@ -16,6 +16,9 @@ export function LineBanner() {
   const line = now === "reconnecting" && !late ? "open" : now;
   return (
     <div className="pointer-events-none absolute inset-x-0 top-[calc(3.75rem+env(safe-area-inset-top))] z-20 flex flex-col items-center gap-2 px-2 md:left-72">
+      <div role="alert">
+        <Unkept />
+      </div>
       <div role="status" data-testid="line" data-line={line === "ended" ? "offline" : line}>
         {line === "offline" && <Pill>{text("line.offline")}</Pill>}
         {line === "reconnecting" && <Reconnecting />}
@@ -28,9 +31,6 @@ export function LineBanner() {
             </Button>
           </Pill>
         )}
-      </div>
-      <div role="alert">
-        <Unkept />
       </div>
     </div>
   );
@@ -57,9 +57,9 @@ function Reconnecting() {
     <Pill>
       {text("line.reconnecting")}
       {/* Counted for eyes only: read aloud, each second would be a new message. */}
-      {left > soon && (
-        <span aria-hidden="true">{text("line.nextTry", { count: Math.ceil(left / 1000) })}</span>
-      )}
+      <span aria-hidden="true" className="w-8 text-right tabular-nums">
+        {left > soon && text("line.nextTry", { seconds: Math.ceil(left / 1000) })}
+      </span>
     </Pill>
   );
 }

@@ -3,6 +3,7 @@ import { useLocation } from "wouter";
 import { useText } from "../i18n/i18n.ts";
 import type { Live } from "../live/live.ts";
 import type { User } from "../net/index.ts";
+import { Background } from "../pwa/Background.tsx";
 import { api, problem, useEndSessionMutation } from "../store/api.ts";
 import { live as slice } from "../store/live.ts";
 import { useStore, useStoreDispatch } from "../store/store.ts";
@@ -28,6 +29,7 @@ export function SignedIn({ user: given, ended }: SignedInProps) {
   return (
     <LiveContext value={live}>
       <Layout signOut={signOut} />
+      <Background />
     </LiveContext>
   );
 }

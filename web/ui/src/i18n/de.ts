@@ -56,6 +56,11 @@ export const de: Catalogue = {
     other:
       "{count} Nachrichten sind noch nicht gesendet. Sie bleiben in diesem Browser und werden gesendet, wenn du dich hier wieder anmeldest.",
   },
+  "app.signOut.unsentGuest": {
+    one: "{count} Nachricht ist noch nicht gesendet und wird es auch nicht mehr: Als dieser Gast kann sich niemand wieder anmelden.",
+    other:
+      "{count} Nachrichten sind noch nicht gesendet und werden es auch nicht mehr: Als dieser Gast kann sich niemand wieder anmelden.",
+  },
   "app.signOut.unreachable":
     "Der Server ist nicht erreichbar und kann deine Sitzung nicht beenden. Versuch es noch einmal, wenn du online bist.",
   "app.ended.session": "Deine Sitzung ist beendet. Melde dich wieder an, um weiterzumachen.",
@@ -193,7 +198,7 @@ export const de: Catalogue = {
   "line.offline": "Du bist offline. Was du schreibst, wird später gesendet.",
   "line.title": "Verbindung",
   "line.reconnecting": "Verbindet wieder…",
-  "line.nextTry": { one: "in {count} Sekunde", other: "in {count} Sekunden" },
+  "line.nextTry": "{seconds} s",
   "line.catchingUp": "Holt auf…",
   "line.ended": "Die Verbindung ist beendet.",
   "line.unkept":
@@ -238,4 +243,13 @@ export const de: Catalogue = {
 
   // --- notifications, installing, updates ---
   "notify.unread": { one: "{count} neue Nachricht", other: "{count} neue Nachrichten" },
+  "notify.update": "Neue Version:",
+  "notify.reload": "Neu laden",
+  "notify.later": "Später",
+  "notify.switch": "Benachrichtigungen",
+  "notify.hint": "Meldet neue Nachrichten in Räumen, die du gerade nicht ansiehst, solange Confab offen ist.",
+  "notify.blocked":
+    "Benachrichtigungen sind für diese Seite gesperrt: Erlaube sie in den Einstellungen deines Browsers.",
+  "notify.none":
+    "Dieser Browser kennt hier keine Benachrichtigungen. Installiere Confab zuerst, wenn du am Handy bist.",
 };

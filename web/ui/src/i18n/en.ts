@@ -56,6 +56,10 @@ export const en = {
     other:
       "{count} messages are not sent yet. They stay in this browser and are sent when you sign in here again.",
   },
+  "app.signOut.unsentGuest": {
+    one: "{count} message is not sent yet, and will not be: nobody can sign in as this guest again.",
+    other: "{count} messages are not sent yet, and will not be: nobody can sign in as this guest again.",
+  },
   "app.signOut.unreachable":
     "The server cannot be reached, so it cannot end your session. Try again when you are online.",
   "app.ended.session": "Your session has ended. Sign in again to go on.",
@@ -190,7 +194,7 @@ export const en = {
   "line.offline": "You are offline. What you write is sent later.",
   "line.title": "Connection",
   "line.reconnecting": "Reconnecting…",
-  "line.nextTry": { one: "in {count} second", other: "in {count} seconds" },
+  "line.nextTry": "{seconds} s",
   "line.catchingUp": "Catching up…",
   "line.ended": "The connection has ended.",
   "line.unkept": "This browser keeps nothing: what you write is lost when the page closes before it is sent.",
@@ -234,6 +238,13 @@ export const en = {
 
   // --- notifications, installing, updates ---
   "notify.unread": { one: "{count} new message", other: "{count} new messages" },
+  "notify.update": "New version:",
+  "notify.reload": "Reload",
+  "notify.later": "Later",
+  "notify.switch": "Notifications",
+  "notify.hint": "Tells of new messages in rooms that you are not looking at, while Confab is open.",
+  "notify.blocked": "Notifications are blocked for this page: allow them in the settings of your browser.",
+  "notify.none": "This browser has no notifications for this page. On a phone, install Confab first.",
 } satisfies Record<string, Text>;
 
 export type Text = string | ({ other: string } & Partial<Record<Intl.LDMLPluralRule, string>>);

@@ -140,4 +140,21 @@ describe("a message", () => {
     await pass();
     expect(sent()).toMatchObject([{ body: "hi" }]);
   });
+
+  test("of a follower survives the leader even where the browser keeps nothing", async () => {
+    browser.factory = undefined;
+    const first = await following(3);
+    browser.tab(); // leads next
+    const third = browser.tab();
+    await pass();
+    first.hang(); // it hears nothing any more
+    third.live.send("R", "hi");
+    await pass(10);
+    first.kill();
+    await pass();
+    net.welcomed();
+    await pass();
+    expect(sent()).toMatchObject([{ body: "hi" }]);
+    expect(bodies(third)).toStrictEqual(["hi"]);
+  });
 });

@@ -4,10 +4,10 @@ import { expect, test } from "vitest";
 const css = (file: string) => readFileSync(new URL(file, import.meta.url), "utf8");
 const all = css("../styles.css") + css("./code.css");
 
-// Every colour is light-dark(a, b): a in the light theme, b in the dark one.
+/** The colours of the light (0) or dark (1) theme. */
 function colours(theme: 0 | 1): Record<string, string> {
-  const found = all.matchAll(/--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)/g);
-  return Object.fromEntries([...found].map(([, name = "", ...values]) => [name, values[theme] ?? ""]));
+  const pairs = all.matchAll(/--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)/g);
+  return Object.fromEntries([...pairs].map(([, name = "", ...both]) => [name, both[theme] ?? ""]));
 }
 
 function luminance(hex: string): number {

@@ -47,6 +47,18 @@ describe("constructs", () => {
     ["(http://a.example/b)", '<p>(<a href="http://a.example/b">http://a.example/b</a>)</p>'],
     ["www.a.example", '<p><a href="http://www.a.example/">www.a.example</a></p>'],
     ["ada@a.example", '<p><a href="mailto:ada@a.example">ada@a.example</a></p>'],
+    ["first_last@a.example", '<p><a href="mailto:first_last@a.example">first_last@a.example</a></p>'],
+    ["what @home says", "<p>what @home says</p>"],
+    ["**https://a.example**", '<p><strong><a href="https://a.example/">https://a.example</a></strong></p>'],
+    ["xhttp://a.example", "<p>xhttp://a.example</p>"],
+    [
+      "**a *b* c** ***d*** **a*b**",
+      "<p><strong>a <em>b</em> c</strong> <em><strong>d</strong></em> <strong>a*b</strong></p>",
+    ],
+    [
+      "[**b** https://a.example](https://b.example)",
+      '<p><a href="https://b.example/"><strong>b</strong> https://a.example (b.example)</a></p>',
+    ],
     ["[here](https://a.example/?a=1&lt=2)", '<p><a href="https://a.example/?a=1&amp;lt=2">here</a></p>'],
     ["[w](https://a.example/b_(c))", '<p><a href="https://a.example/b_(c)">w</a></p>'],
   ])("%j", (text, html) => expect(shown(text)).toBe(html));

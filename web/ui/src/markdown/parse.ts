@@ -8,7 +8,7 @@ const MARKS = /[*_~`[<\\@]|:\/\/|www\.|mailto:|^ {0,3}(?:>|[+-][ \t]|\d{1,9}[.)]
 /** What costs more elements than this is shown as it was typed. */
 const MAX_NODES = 2000;
 
-/** marked's time grows with the square of these. */
+/** The time for pairing them grows with the square. */
 const MAX_MARKS = 500;
 
 const MAX_LENGTH = 32_768; // four times what a server takes today
@@ -17,7 +17,7 @@ const MAX_LENGTH = 32_768; // four times what a server takes today
 export function parse(message: string): Block[] {
   const text = printable(message).trimEnd();
   const lines = text.split("\n");
-  if (text.length > MAX_LENGTH || (text.match(/[*_~]+/g)?.length ?? 0) > MAX_MARKS) return asTyped(text);
+  if (text.length > MAX_LENGTH || (text.match(/\*+|_+|~+/g)?.length ?? 0) > MAX_MARKS) return asTyped(text);
   const inline = MARKS.test(text) ? readInline : (t: string) => [t];
   try {
     let left = MAX_NODES;
@@ -29,7 +29,7 @@ export function parse(message: string): Block[] {
     });
     return countBlocks(blocks) > left ? asTyped(text) : blocks;
   } catch {
-    return asTyped(text); // marked recurses into what is nested thousands deep
+    return asTyped(text);
   }
 }
 

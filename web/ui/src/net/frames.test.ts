@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type ClientFrame, decode, encode, type ServerFrame, Unreadable } from "./frames.ts";
+import { type ClientFrame, decode, decodeEvent, encode, type ServerFrame, Unreadable } from "./frames.ts";
 
 // The golden files are the Go tests', too: web/frames/frames_test.go writes them.
 const testdata = new URL("../../../frames/testdata/", import.meta.url);
@@ -140,6 +140,12 @@ test.each([
   ["no user", '{"type":"welcome","node":"n","ping_ms":1,"max_body":1}'],
 ])("a frame that is not of the contract is unreadable: %s", (_, text) => {
   expect(() => decode(text)).toThrow(Unreadable);
+});
+
+test("an event of a page of history decodes as in a frame; seq and room are its page's", () => {
+  const event = { ...happened, key: "K", kind: "message.posted", body: "hi" } as const;
+  expect(decodeEvent({ ...event, seq: 7, room })).toStrictEqual(event);
+  expect(() => decodeEvent(null)).toThrow(Unreadable);
 });
 
 test("a binary frame is unreadable", () => {

@@ -213,3 +213,24 @@ test("a store that keeps nothing is reported, and does not stop the messages", a
   expect(bodies()).toStrictEqual(["1"]);
   expect(failures).toStrictEqual([new Error("private"), new Error("full")]);
 });
+
+test("a message of another tab is taken once, in its place", async () => {
+  const outbox = await page();
+  const now = Date.now();
+  const of = (key: string, position: number): Message => ({
+    key,
+    room: "R",
+    body: key,
+    position,
+    written: now,
+  });
+  outbox.adopt(of("b", now * 1000 + 2));
+  outbox.adopt(of("a", now * 1000 + 1));
+  outbox.adopt(of("b", now * 1000 + 2));
+  const { position } = outbox.add("R", "c");
+  expect(position).toBe(now * 1000 + 3);
+  net.welcomed();
+  await settled();
+  for (const seq of [1, 2, 3]) await acks(seq);
+  expect(bodies()).toStrictEqual(["a", "b", "c"]);
+});

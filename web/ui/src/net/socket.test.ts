@@ -152,3 +152,82 @@ test("is given up when a frame is unreadable", () => {
   net.welcomed().says("{");
   expect(socket.state.status).toBe("waiting");
 });
+
+test.each([
+  ["pong", {}],
+  ["error", { code: "invalid", message: "an older server" }],
+])("measures the round trip: %s", (type, rest) => {
+  const socket = started();
+  const measured: number[] = [];
+  socket.ping((ms) => measured.push(ms)); // no line yet
+  net.welcomed();
+  socket.ping((ms) => measured.push(ms));
+  vi.advanceTimersByTime(70);
+  net.socket.says({ type, id: net.socket.last("ping")?.id, ...rest });
+  expect(measured).toStrictEqual([70]);
+});
+
+test("a line on which nothing comes after waking is dropped, one on which anything comes is not", () => {
+  const socket = started();
+  net.socket.says({
+    type: "welcome",
+    user: { id: "u1", name: "u1" },
+    node: "n",
+    ping_ms: 25_000,
+    max_body: 1,
+  });
+  socket.wake();
+  expect(net.socket.last("ping")).toBeDefined();
+  vi.advanceTimersByTime(4_999);
+  net.socket.says(heartbeat(0));
+  vi.advanceTimersByTime(1);
+  expect(socket.state.status).toBe("open");
+  socket.wake();
+  vi.advanceTimersByTime(5_000);
+  expect(socket.state.status).toBe("waiting");
+});
+
+test("a wait that is over, while timers slept, is ended by waking", () => {
+  const socket = started();
+  net.socket.ends(1006);
+  vi.setSystemTime(Date.now() + 60_000);
+  socket.wake();
+  expect(net.sockets).toHaveLength(2);
+  vi.advanceTimersByTime(10_000);
+  expect(net.sockets).toHaveLength(2);
+});
+
+test("a callback that throws is reported, and breaks nothing", () => {
+  const reported: unknown[] = [];
+  const throws = () => {
+    throw new Error("the app's");
+  };
+  const socket = started({
+    state: throws,
+    violated: throws,
+    environment: { ...net.environment, report: (err) => reported.push(err) },
+  });
+  const subscription = socket.subscribe(
+    "R",
+    { after: 0 },
+    { event: throws, subscribed: throws, caughtUp: throws },
+  );
+  socket.onOpen(throws);
+  net.welcomed();
+  net.socket.says({
+    type: "subscribed",
+    id: net.socket.last("subscribe")?.id,
+    room: "R",
+    epoch: "E",
+    head: 1,
+  });
+  const event = { kind: "event.lost", id: "i", at: "", actor: { id: "u2", name: "u2" } };
+  net.socket.says({ type: "event", room: "R", seq: 1, event });
+  net.socket.says({ type: "caught_up", room: "R", seq: 1 });
+  net.socket.says({ type: "event", room: "R", seq: 9, event });
+  socket.ping(throws);
+  net.socket.says({ type: "pong", id: net.socket.last("ping")?.id });
+  expect(subscription.cursor).toMatchObject({ after: 1 });
+  expect(socket.state.status).toBe("open");
+  expect(reported).toHaveLength(8);
+});

@@ -1,11 +1,14 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { problemText } from "../app/problemText.ts";
 import { Alert, Button, Field } from "../app/ui.tsx";
 import { useText } from "../i18n/i18n.ts";
 import type { User } from "../net/index.ts";
-import { type Member, type Room, useJoinMutation } from "../store/api.ts";
-import { useStore } from "../store/store.ts";
+import { api, type Member, type Room, useJoinMutation } from "../store/api.ts";
+import { useStore, useStoreDispatch } from "../store/store.ts";
+import { useRooms } from "./useRooms.ts";
 import { known, matchingPeople } from "./people.ts";
+
+const asking = 10; // rooms whose members are asked for, to know people
 
 /** Adds somebody whom this browser has met in another room, or whose id one was told. */
 export function AddMember({ room, members }: { room: Room; members: readonly Member[] }) {
@@ -14,6 +17,12 @@ export function AddMember({ room, members }: { room: Room; members: readonly Mem
   const [join, { isLoading, error, originalArgs }] = useJoinMutation();
   const asked = useStore((s) => s.api);
   const live = useStore((s) => s.live);
+  const dispatch = useStoreDispatch();
+  const { mine } = useRooms();
+  useEffect(() => {
+    for (const r of mine.slice(0, asking))
+      void dispatch(api.endpoints.members.initiate(r.id, { subscribe: false }));
+  }, [dispatch, mine]);
   const found = who.trim() === "" ? [] : matchingPeople(known({ api: asked, live }), members, who);
   const add = async (user: string) => {
     const added = await join({ room: room.id, user });

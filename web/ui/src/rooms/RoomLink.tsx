@@ -2,6 +2,7 @@ import { Lock } from "lucide-react";
 import { memo } from "react";
 import { Link } from "wouter";
 import { useText } from "../i18n/i18n.ts";
+import { plain } from "../markdown/plain.ts";
 import type { Room } from "../store/api.ts";
 import { useStore } from "../store/store.ts";
 
@@ -22,7 +23,7 @@ export const RoomLink = memo(function RoomLink({ room, current }: RoomLinkProps)
     <Link
       href={`/rooms/${encodeURIComponent(room.id)}`}
       aria-current={current ? "page" : undefined}
-      className={`flex h-14 items-center gap-2 rounded-md px-2 ${current ? "bg-hover" : "hover:bg-hover"}`}
+      className={`flex items-center gap-2 rounded-md px-2 ${room.member ? "h-14" : "h-9"} ${current ? "bg-hover" : "hover:bg-hover"}`}
     >
       <span className="min-w-0 flex-1">
         <span className={`flex items-center gap-1 ${unread > 0 ? "font-semibold" : "font-medium"}`}>
@@ -31,9 +32,11 @@ export const RoomLink = memo(function RoomLink({ room, current }: RoomLinkProps)
           )}
           <bdi className="truncate">{room.name}</bdi>
         </span>
-        <span className="block h-5 truncate text-sm text-muted">
-          {last ? `${last.actor.name}: ${oneLine(last.body)}` : empty && text("rooms.empty")}
-        </span>
+        {room.member && (
+          <span className="block h-5 truncate text-sm text-muted">
+            {last ? `${last.actor.name}: ${plain(last.body)}` : empty && text("rooms.empty")}
+          </span>
+        )}
       </span>
       {unread > 0 && (
         <span className="min-w-6 shrink-0 rounded-full bg-accent px-1.5 text-center text-xs leading-5 font-semibold text-on-accent">
@@ -44,7 +47,3 @@ export const RoomLink = memo(function RoomLink({ room, current }: RoomLinkProps)
     </Link>
   );
 });
-
-function oneLine(body: string): string {
-  return body.slice(0, 200).replace(/\s+/g, " ");
-}

@@ -63,7 +63,8 @@ export function useFollowing(open: string | undefined): void {
   const isOpen = useStore((s) => s.live.status === "open");
   const opens = useRef(0);
   const opened = useEffectEvent(() => {
-    if (opens.current++ > 0 || isError) dispatch(api.util.invalidateTags(["Rooms", "Members"]));
+    if (opens.current++ > 0 || isError)
+      dispatch(api.util.invalidateTags(isError ? ["Me", "Rooms", "Members"] : ["Rooms", "Members"]));
   });
   useEffect(() => {
     if (isOpen) opened();

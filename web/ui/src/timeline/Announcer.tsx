@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState } from "react";
 import { text } from "../i18n/i18n.ts";
+import { plain } from "../markdown/plain.ts";
 import type { User } from "../net/index.ts";
 import { isLive, last, type Window } from "./window.ts";
 
 const PAUSE = 2000;
-const LONGEST = 200;
 
 /**
  * Reads new messages of others out. The log itself does not: rows come and go in it
@@ -23,7 +23,7 @@ export function Announcer({ w, me }: { w: Window | undefined; me: User }) {
     if (id !== w.id || !isLive(w)) return;
     for (const e of w.events.slice(-Math.max(1, last(w) - seq))) {
       if (e.seq > seq && e.kind === "message.posted" && e.actor.id !== me.id)
-        news.current.push(text("timeline.said", { name: e.actor.name, text: e.body.slice(0, LONGEST) }));
+        news.current.push(text("timeline.said", { name: e.actor.name, text: plain(e.body) }));
     }
     if (news.current.length === 0 || timer.current !== undefined) return;
     timer.current = setTimeout(() => {

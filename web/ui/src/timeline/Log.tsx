@@ -80,7 +80,14 @@ export function Log({
   };
   const toEnd = () => {
     pinned.current = true;
-    if (scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
+    const el = scroller.current;
+    if (!el) return;
+    el.scrollTop = size.current = el.scrollHeight;
+    offset.current = el.scrollTop;
+  };
+  const onResize = () => {
+    if (pinned.current) toEnd();
+    else size.current = scroller.current?.scrollHeight ?? 0;
   };
   const show = ({ seq, align }: Target) => {
     const index = indexOf(rows, seq);
@@ -194,9 +201,7 @@ export function Log({
         startMargin={EDGE}
         onScroll={onScroll}
         onScrollEnd={() => setRested((n) => n + 1)}
-        onResize={() => {
-          if (pinned.current) toEnd();
-        }}
+        onResize={onResize}
       >
         {(row) => (
           <RowView

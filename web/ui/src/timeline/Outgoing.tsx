@@ -12,13 +12,13 @@ const WAITING_AFTER = 5000;
 /** Says that a message is on its way. It takes no room, so that nothing moves when it has arrived. */
 export function Sending({ written }: { written: number }) {
   const text = useText();
-  const open = useStore((s) => s.live.status === "open");
+  const online = useStore((s) => s.live.status === "open") && navigator.onLine;
   const said = useAge(written, SAID_AFTER);
   const late = useAge(written, WAITING_AFTER);
   if (!said) return null;
   return (
     <span className="absolute right-4 bottom-0.5 rounded bg-own px-1 text-xs text-muted">
-      {text(late && !open ? "timeline.waiting" : "timeline.sending")}
+      {text(late && !online ? "timeline.waiting" : "timeline.sending")}
     </span>
   );
 }

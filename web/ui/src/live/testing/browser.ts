@@ -96,6 +96,7 @@ export class FakeTab {
   dead = false;
   hangs = false;
   hidden = false;
+  left = false;
   /** Its timers come a minute late, as in a page that is not looked at. */
   sleepyTimers = false;
   /** By room. */
@@ -146,6 +147,7 @@ export class FakeTab {
   }
 
   sign(sign: Sign): void {
+    if (sign === "leave") this.left = true;
     for (const f of this.#signs.get(sign) ?? []) f();
   }
 

@@ -136,6 +136,10 @@ export class FaultyServer {
       this.#send(link, id, room, { user: link.user, key: String(frame.key), body: String(frame.body) });
     } else if (frame.type === "subscribe") {
       this.#subscribe(link, id, room, Number(frame.after));
+    } else if (frame.type === "unsubscribe") {
+      link.rooms.delete(room);
+    } else if (frame.type === "ping") {
+      this.#say(link, { type: "pong", id });
     }
   }
 
@@ -157,6 +161,7 @@ export class FaultyServer {
       this.#goodbye(link);
       return;
     }
+    if (this.#fault("no answer", 0.01)) return;
     const seq = known < 0 ? log.length : known + 1;
     this.#say(link, { type: "ack", id, room, seq, at: "", ...(known >= 0 && { duplicate: true }) });
   }

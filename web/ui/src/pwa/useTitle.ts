@@ -1,0 +1,31 @@
+import { useEffect } from "react";
+import { useLocation } from "wouter";
+import { useStore } from "../store/store.ts";
+import { roomAt, totalUnread } from "./news.ts";
+import { roomName } from "./roomName.ts";
+
+/** "(3) Room – Confab", and the number at the app's icon where it is installed. */
+export function useTitle(me: string): void {
+  const [path] = useLocation();
+  const unread = useStore((s) => totalUnread(s.live));
+  const room = roomAt(path);
+  const name = useStore((s) => (room === undefined ? undefined : roomName(s, me, room)));
+
+  useEffect(() => {
+    document.title = title(unread, name);
+  }, [unread, name]);
+  useEffect(() => {
+    if ("setAppBadge" in navigator) navigator.setAppBadge(unread).catch(() => undefined);
+  }, [unread]);
+  useEffect(
+    () => () => {
+      document.title = title(0, undefined);
+      if ("clearAppBadge" in navigator) navigator.clearAppBadge().catch(() => undefined);
+    },
+    [],
+  );
+}
+
+export function title(unread: number, room: string | undefined): string {
+  return `${unread > 0 ? `(${unread}) ` : ""}${room ? `${room} – ` : ""}Confab`;
+}
