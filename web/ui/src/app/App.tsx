@@ -1,3 +1,44 @@
+import { lazy, useEffect, useState } from "react";
+import { language, useText } from "../i18n/i18n.ts";
+import { Lazily } from "./Lazily.tsx";
+import { Skeleton } from "./Skeleton.tsx";
+import { SignIn } from "./SignIn.tsx";
+import { Unreachable } from "./Unreachable.tsx";
+import { useSession } from "./useSession.ts";
+
+// What only those who are signed in need. It is on its way while the server is asked who we are.
+const loading = import("./SignedIn.tsx");
+loading.catch(() => undefined); // told where it is shown
+const SignedIn = lazy(async () => ({ default: (await loading).SignedIn }));
+
+/** Signed in or not; the path stays what was asked for. */
 export function App() {
-  return <main>Confab</main>;
+  const text = useText(); // everything below is drawn anew in another language
+  useEffect(() => {
+    document.documentElement.lang = language();
+  });
+  const session = useSession();
+  const [note, setNote] = useState<string>();
+  const [shown, setShown] = useState<string>(); // the id of whom the page was drawn for
+  if (session.is === "out" && shown !== undefined) setShown(undefined);
+  if (session.is === "in" && shown !== session.user.id) {
+    setShown(session.user.id);
+    if (shown !== undefined) setNote(text("app.ended.otherUser"));
+  }
+
+  if (session.is === "asked") return <Skeleton />;
+  if (session.is === "unknown") return <Unreachable />;
+  if (session.is === "out" || note !== undefined)
+    return (
+      <SignIn
+        note={note}
+        other={session.is === "in" ? session.user : undefined}
+        done={() => setNote(undefined)}
+      />
+    );
+  return (
+    <Lazily fallback={<Skeleton />}>
+      <SignedIn key={session.user.id} user={session.user} ended={setNote} />
+    </Lazily>
+  );
 }

@@ -61,7 +61,7 @@ function plural(count: string | number | undefined): Intl.LDMLPluralRule {
 }
 
 export function useText(): typeof text {
-  useSyncExternalStore(subscribe, language);
+  useSyncExternalStore(subscribe, language, language);
   return text;
 }
 

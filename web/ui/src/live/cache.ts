@@ -40,7 +40,7 @@ export class Cache {
       const db = await this.#open();
       const tx = db.transaction(["rooms", "events"]);
       const kept: unknown = await done(tx.objectStore("rooms").get(room));
-      if (!isKeptRoom(kept)) return [];
+      if (!isKeptRoom(kept) || kept.cursor < kept.first) return []; // there is no empty range
       const from = Math.max(kept.first, kept.cursor - KEPT + 1);
       const range = this.#range(room, from, kept.cursor + 1);
       const all: unknown[] = await done(tx.objectStore("events").getAll(range));

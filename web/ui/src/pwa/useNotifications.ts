@@ -1,0 +1,55 @@
+import { useEffect } from "react";
+import { useStore as useReduxStore } from "react-redux";
+import { useLocation } from "wouter";
+import { api } from "../store/api.ts";
+import type { State } from "../store/store.ts";
+import { News, roomAt } from "./news.ts";
+import { hide, onOpen, permission, show } from "./notifications.ts";
+
+/**
+ * A pause before one is told, in which somebody may read it in whichever tab shows the room;
+ * and at most one notice of a room in this time, however busy it is.
+ */
+const PAUSE = 1500;
+
+/** Notifies of messages in rooms that nobody looks at. Of several tabs only the leader does. */
+export function useNotifications(me: string): void {
+  const store = useReduxStore<State>();
+  const [, go] = useLocation();
+
+  useEffect(() => onOpen((path) => go(path)), [go]);
+
+  useEffect(() => {
+    const news = new News(me);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let before = store.getState().live;
+
+    const tell = () => {
+      timer = undefined;
+      const { live } = store.getState();
+      const seen = document.visibilityState === "visible" && document.hasFocus();
+      const notices = news.look(live, seen ? roomAt(location.pathname) : undefined);
+      if (!live.leader || permission() !== "on") return;
+      const rooms = api.endpoints.rooms.select(undefined)(store.getState()).data;
+      for (const n of notices) {
+        const name = rooms?.find((r) => r.id === n.room)?.name ?? "Confab";
+        void show(n, name).catch(() => undefined); // the browser has its own mind
+      }
+    };
+    const look = () => {
+      const { live } = store.getState();
+      if (live === before) return;
+      const read = (room: string) => (live.rooms[room]?.unread ?? 0) === 0;
+      const justRead = Object.values(before.rooms).some((r) => r.unread > 0 && read(r.room));
+      before = live;
+      if (justRead) void hide(read).catch(() => undefined);
+      if (news.any(live)) timer ??= setTimeout(tell, PAUSE);
+    };
+    look();
+    const stop = store.subscribe(look);
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [store, me]);
+}

@@ -1,0 +1,249 @@
+import {
+  type Ref,
+  useEffect,
+  useEffectEvent,
+  useImperativeHandle,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
+import { Virtualizer, type VirtualizerHandle } from "virtua";
+import { useText } from "../i18n/i18n.ts";
+import type { Room } from "../store/api.ts";
+import { useStoreDispatch } from "../store/store.ts";
+import { FAR, loadNewer, loadOlder, PAGE } from "./load.ts";
+import { indexOf, type Row, startOf } from "./rows.ts";
+import { RowView } from "./RowView.tsx";
+import { trimmed } from "./slice.ts";
+import { Again, Loading } from "./States.tsx";
+import { useKeys } from "./useKeys.ts";
+import { useRead } from "./useRead.ts";
+import { first, isLive, last, MOST, type Target, type Window } from "./window.ts";
+
+export interface LogHandle {
+  show(target: Target): void;
+  toEnd(): void;
+}
+interface LogProps {
+  ref: Ref<LogHandle>;
+  room: Room;
+  w: Window | undefined;
+  rows: readonly Row[];
+  marked: number | undefined;
+  /** The first unread event, until it has come into sight. */
+  unread: number | undefined;
+  onUnreadSeen: () => void;
+  /** Whether the end is in sight. */
+  onEndSeen: (seen: boolean) => void;
+  onHome: () => void;
+  onEnd: () => void;
+}
+
+const EDGE = 48; // what stands above the rows: h-12
+const AT_END = 4;
+const NEARLY = 100;
+const RESTED = 1000;
+const SETTLED = 300; // the list scrolls to a row when it has measured it
+/** Where each room was left, to come back to. */
+const left = new Map<string, { id: number; end: boolean; seq: number; offset: number }>();
+
+/** The list of rows. It keeps its place when pages come and rows change, and its end when it is there. */
+export function Log({
+  ref,
+  room,
+  w,
+  rows,
+  marked,
+  unread,
+  onUnreadSeen,
+  onEndSeen,
+  onHome,
+  onEnd,
+}: LogProps) {
+  const text = useText();
+  const dispatch = useStoreDispatch();
+  const scroller = useRef<HTMLDivElement>(null);
+  const list = useRef<VirtualizerHandle>(null);
+  const pinned = useRef(true);
+  const offset = useRef(0);
+  const settling = useRef(false);
+  const [rested, setRested] = useState(0);
+  const size = useRef(0);
+  const endSeen = useRef(true);
+  const read = useRead(room.id);
+  const id = w?.id ?? 0;
+  const shift = useShift(rows);
+
+  const gap = () => {
+    const el = scroller.current;
+    return el ? el.scrollHeight - el.clientHeight - el.scrollTop : 0;
+  };
+  const toEnd = () => {
+    pinned.current = true;
+    const el = scroller.current;
+    if (!el) return;
+    el.scrollTop = size.current = el.scrollHeight;
+    offset.current = el.scrollTop;
+  };
+  const onResize = () => {
+    if (pinned.current) toEnd();
+    else size.current = scroller.current?.scrollHeight ?? 0;
+  };
+  const show = ({ seq, align }: Target) => {
+    const index = indexOf(rows, seq);
+    if (index < 0) return;
+    pinned.current = false;
+    settling.current = true;
+    setTimeout(() => (settling.current = false), SETTLED);
+    list.current?.scrollToIndex(index, { align, offset: align === "start" ? -EDGE : 0 });
+  };
+  useImperativeHandle(ref, () => ({ show, toEnd }));
+  const onKeyDown = useKeys({ list, scroller, rows, onHome, onEnd, onUp: () => (pinned.current = false) });
+
+  /** Looks at what is in sight: what was read, what has to be loaded. */
+  const look = () => {
+    const [el, l] = [scroller.current, list.current];
+    if (!el || !l || !w || rows.length === 0 || settling.current) return;
+    const index = l.findItemIndex(el.scrollTop);
+    const top = rows[index];
+    const bottom = rows[l.findItemIndex(el.scrollTop + el.clientHeight - 1)];
+    const end = gap() <= NEARLY;
+    if (end !== endSeen.current) onEndSeen((endSeen.current = end));
+    if (unread !== undefined && top && startOf(top) <= unread) onUnreadSeen();
+    if (top?.seq !== undefined) {
+      const offset = el.scrollTop - EDGE - l.getItemOffset(index);
+      left.set(room.id, { id, end: pinned.current, seq: top.seq, offset });
+    }
+    read(bottom?.seq ?? (isLive(w) ? w.head : 0));
+    if (w.opening && !w.opening.failed) return;
+    const near = Math.max(3000, 4 * el.clientHeight);
+    if (el.scrollTop < near && first(w) > 1 && w.before === "idle") void dispatch(loadOlder(room.id));
+    if (gap() < near && !isLive(w) && w.after === "idle") {
+      if (pinned.current && w.head - last(w) > FAR) onEnd();
+      else void dispatch(loadNewer(room.id));
+    }
+  };
+  const onScroll = () => {
+    const el = scroller.current;
+    if (!el || !w) return;
+    // It was moved up, and not by rows that changed.
+    const up = el.scrollTop < offset.current - 1 && el.scrollHeight === size.current;
+    [offset.current, size.current] = [el.scrollTop, el.scrollHeight];
+    settling.current = false;
+    if (gap() <= AT_END) pinned.current ||= isLive(w) && !up;
+    else if (up) pinned.current = false;
+    look();
+  };
+
+  // A window that began anew starts where it was asked for, or where it was left.
+  const began = useRef(-1);
+  useLayoutEffect(() => {
+    if (!w || rows.length === 0) return;
+    if (began.current !== id) {
+      const first = began.current === -1;
+      began.current = id;
+      const was = left.get(room.id);
+      if (first && was?.id === id) {
+        pinned.current = was.end;
+        if (!was.end)
+          list.current?.scrollToIndex(indexOf(rows, was.seq), { align: "start", offset: was.offset });
+      } else {
+        pinned.current = true;
+        if (w.target) show(w.target);
+      }
+    }
+    if (pinned.current) toEnd();
+  });
+
+  // Rows at the front go when nothing has moved for a while, or at the end: the list keeps its
+  // place from the end after that, and each row that is measured there would be a jump.
+  const trim = (rests: boolean) => {
+    const l = list.current;
+    if (!l || !w || w.events.length < MOST + PAGE) return;
+    const low = l.findItemIndex(l.scrollOffset) > rows.length / 2;
+    if (!low) dispatch(trimmed({ room: room.id, keep: "first" }));
+    else if (rests || pinned.current || w.events.length > 2 * MOST)
+      dispatch(trimmed({ room: room.id, keep: "last" }));
+  };
+  useEffect(() => {
+    look();
+    trim(false);
+  });
+  const trimAtRest = useEffectEvent(() => trim(true));
+  useEffect(() => {
+    const timer = setTimeout(trimAtRest, RESTED);
+    return () => clearTimeout(timer);
+  }, [rested]);
+
+  return (
+    <div
+      ref={scroller}
+      role="log"
+      aria-live="off"
+      aria-label={text("timeline.messages", { room: room.name })}
+      tabIndex={0}
+      onKeyDown={onKeyDown}
+      onWheel={(e) => {
+        if (e.deltaY < 0) pinned.current = false;
+      }}
+      onTouchMove={() => (pinned.current = false)}
+      className="flex min-h-0 flex-1 flex-col overflow-x-hidden overflow-y-auto overscroll-contain -outline-offset-2"
+    >
+      <div className="grow" />
+      <div style={{ height: EDGE }} className="shrink-0">
+        {w && rows.length > 0 && <Before room={room} w={w} />}
+      </div>
+      <Virtualizer
+        key={id}
+        ref={list}
+        data={rows}
+        shift={shift}
+        startMargin={EDGE}
+        onScroll={onScroll}
+        onScrollEnd={() => setRested((n) => n + 1)}
+        onResize={onResize}
+      >
+        {(row) => (
+          <RowView
+            key={row.key}
+            room={room.id}
+            row={row}
+            marked={marked !== undefined && startOf(row) <= marked && marked <= (row.seq ?? 0)}
+          />
+        )}
+      </Virtualizer>
+      {w && rows.length > 0 && <After room={room} w={w} />}
+    </div>
+  );
+}
+
+function Before({ room, w }: { room: Room; w: Window }) {
+  const text = useText();
+  const dispatch = useStoreDispatch();
+  if (w.before === "failed")
+    return <Again says="timeline.pageFailed" again={() => void dispatch(loadOlder(room.id))} />;
+  if (first(w) > 1) return <Loading />;
+  return (
+    <p className="grid h-12 place-items-center text-sm text-muted">
+      <span>{text("timeline.beginning", { room: room.name })}</span>
+    </p>
+  );
+}
+
+function After({ room, w }: { room: Room; w: Window }) {
+  const dispatch = useStoreDispatch();
+  if (isLive(w)) return <div className="h-3 shrink-0" />;
+  if (w.after === "failed")
+    return <Again says="timeline.pageFailed" again={() => void dispatch(loadNewer(room.id))} />;
+  return <Loading />;
+}
+
+// Whether rows were added or removed at the front: then the list keeps its place from the end.
+function useShift(rows: readonly Row[]): boolean {
+  const [state, setState] = useState({ rows, shift: false });
+  if (state.rows === rows) return state.shift;
+  const [was, is] = [state.rows[0], rows[0]];
+  const next = { rows, shift: !!was && !!is && startOf(was) !== startOf(is) };
+  setState(next);
+  return next.shift;
+}
