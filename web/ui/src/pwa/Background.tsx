@@ -9,7 +9,7 @@ import { useTitle } from "./useTitle.ts";
 /** What goes on beside what one sees: the service worker, notifications, the title. */
 export function Background() {
   const { user } = useLive();
-  useTitle();
+  useTitle(user.id);
   useNotifications(user.id);
   return <Update />;
 }

@@ -1,10 +1,10 @@
 import { useEffect } from "react";
 import { useStore as useReduxStore } from "react-redux";
 import { useLocation } from "wouter";
-import { api } from "../store/api.ts";
 import type { State } from "../store/store.ts";
 import { News, roomAt } from "./news.ts";
 import { hide, onOpen, permission, show } from "./notifications.ts";
+import { roomName } from "./roomName.ts";
 
 /**
  * A pause before one is told, in which somebody may read it in whichever tab shows the room;
@@ -30,9 +30,8 @@ export function useNotifications(me: string): void {
       const seen = document.visibilityState === "visible" && document.hasFocus();
       const notices = news.look(live, seen ? roomAt(location.pathname) : undefined);
       if (!live.leader || permission() !== "on") return;
-      const rooms = api.endpoints.rooms.select(undefined)(store.getState()).data;
       for (const n of notices) {
-        const name = rooms?.find((r) => r.id === n.room)?.name ?? "Confab";
+        const name = roomName(store.getState(), me, n.room) ?? "Confab";
         void show(n, name).catch(() => undefined); // the browser has its own mind
       }
     };

@@ -1,20 +1,15 @@
 import { useEffect } from "react";
 import { useLocation } from "wouter";
-import { api } from "../store/api.ts";
 import { useStore } from "../store/store.ts";
 import { roomAt, totalUnread } from "./news.ts";
+import { roomName } from "./roomName.ts";
 
 /** "(3) Room – Confab", and the number at the app's icon where it is installed. */
-export function useTitle(): void {
+export function useTitle(me: string): void {
   const [path] = useLocation();
   const unread = useStore((s) => totalUnread(s.live));
   const room = roomAt(path);
-  const name = useStore(
-    (s) =>
-      api.endpoints.rooms
-        .select(undefined)(s)
-        .data?.find((r) => r.id === room)?.name,
-  );
+  const name = useStore((s) => (room === undefined ? undefined : roomName(s, me, room)));
 
   useEffect(() => {
     document.title = title(unread, name);

@@ -2,6 +2,7 @@ import { Lock } from "lucide-react";
 import { memo } from "react";
 import { Link } from "wouter";
 import { useText } from "../i18n/i18n.ts";
+import { plain } from "../markdown/plain.ts";
 import type { Room } from "../store/api.ts";
 import { useStore } from "../store/store.ts";
 
@@ -33,7 +34,7 @@ export const RoomLink = memo(function RoomLink({ room, current }: RoomLinkProps)
         </span>
         {room.member && (
           <span className="block h-5 truncate text-sm text-muted">
-            {last ? `${last.actor.name}: ${oneLine(last.body)}` : empty && text("rooms.empty")}
+            {last ? `${last.actor.name}: ${plain(last.body)}` : empty && text("rooms.empty")}
           </span>
         )}
       </span>
@@ -46,7 +47,3 @@ export const RoomLink = memo(function RoomLink({ room, current }: RoomLinkProps)
     </Link>
   );
 });
-
-function oneLine(body: string): string {
-  return body.slice(0, 200).replace(/\s+/g, " ");
-}
