@@ -16,7 +16,7 @@ export default defineConfig({
     globalSetup: "e2e/harness/browser.ts",
     // One after the other: they kill the server, and measure.
     fileParallelism: false,
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000, interval: 50 } },
   },

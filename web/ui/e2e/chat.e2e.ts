@@ -13,7 +13,7 @@ test("one makes a room, another joins, they chat", async ({ people }) => {
   await ada.sees("is anybody here?");
 
   await bob.page.reload();
-  await bob.textbox("Filter rooms").fill(name);
+  await bob.page.getByLabel("Filter rooms").fill(name);
   await bob.rooms.getByRole("link", { name }).click();
   await bob.sees("is anybody here?");
   await bob.button("Join room").click();

@@ -14,13 +14,7 @@ test("offline for a while, both type, and a reload meanwhile: everything goes ou
   const sent = ["before"];
   await ada.say("before");
   for (const p of [ada, bob]) await p.sees("before");
-  await ada.page.evaluate(async () => {
-    await navigator.serviceWorker.ready;
-    if (!navigator.serviceWorker.controller)
-      await new Promise((resolve) => {
-        navigator.serviceWorker.addEventListener("controllerchange", resolve);
-      });
-  });
+  await ada.served();
 
   await ada.context.setOffline(true);
   await ada.line("offline");
@@ -52,7 +46,7 @@ test("the app opens offline with what it has", async ({ people }) => {
   await ada.enter(room.id);
   await ada.say("kept");
   await ada.sees("kept");
-  await ada.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  await ada.served();
   await ada.page.close();
   await ada.context.setOffline(true);
   const again = await people.tab(ada);

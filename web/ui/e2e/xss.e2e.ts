@@ -129,7 +129,7 @@ test("what is typed as the name of a room or a person stays text", async ({ peop
   await p.button("Members").click();
   await p.page.getByText(bodies[4]!, { exact: true }).first().waitFor();
   await harmless(p);
-  await p.textbox("Filter rooms").fill("<script>");
+  await p.page.getByLabel("Filter rooms").fill("<script>");
   await harmless(p);
 });
 

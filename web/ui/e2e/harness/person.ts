@@ -25,6 +25,10 @@ export class Person {
     readonly watch: Watch,
     readonly api: Api,
   ) {
+    page.on("request", (request) => {
+      // The sockets of a page that is left end without a word.
+      if (request.isNavigationRequest() && request.frame() === page.mainFrame()) this.sockets.clear();
+    });
     page.on("websocket", (socket) => {
       this.sockets.add(socket);
       socket.on("close", () => this.sockets.delete(socket));
@@ -92,7 +96,7 @@ export class Person {
             seq: seq === undefined ? undefined : Number(seq),
             key,
             state,
-            body: e.querySelector<HTMLElement>(".body")?.innerText.trim() ?? "",
+            body: e.querySelector(".body")?.textContent.trim() ?? "",
           };
         }),
     );
@@ -101,6 +105,11 @@ export class Person {
   /** Waits until the connection is as said. */
   async line(state: "open" | "offline" | "reconnecting" | "catching-up") {
     await this.page.locator(`[data-testid=line][data-line=${state}]`).waitFor({ state: "attached" });
+  }
+
+  /** Waits until a service worker serves the page, so that it opens offline, too. */
+  async served() {
+    await this.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   }
 
   /** Waits until nothing of one's own is on its way in the room that is open. */
