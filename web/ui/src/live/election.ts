@@ -32,22 +32,21 @@ export class Election {
   }
 
   async #wait(locks: Locks, standing: AbortController, steal: boolean): Promise<void> {
-    const was = { granted: false };
     const options = steal ? { steal } : { signal: standing.signal };
     try {
       await locks.request(this.name, options, async () => {
-        was.granted = true;
         if (this.#standing === standing) await this.reign();
       });
-    } catch {
-      // Withdrawn, stolen, or forbidden.
+    } catch (err) {
+      // Anything but withdrawn or stolen: a browser that has locks, and does not give any.
+      const taken = err instanceof Error && err.name === "AbortError";
+      if (!taken && this.#standing === standing) {
+        await this.reign();
+        return;
+      }
     }
     if (this.#standing !== standing) return;
-    if (!was.granted)
-      void this.reign(); // a browser that has locks and does not give any
-    else {
-      this.deposed();
-      this.stand();
-    }
+    this.deposed();
+    this.stand();
   }
 }

@@ -28,6 +28,8 @@ describe("following a room", () => {
     expect(tab.state.rooms.R).toMatchObject({ cursor: 60, head: 60, caughtUp: false, read: 60 });
     expect(await kept(tab)).toStrictEqual(seqs(11, 60));
     tab.live.follow("R", 62);
+    await pass();
+    expect(tab.state.rooms.R).toMatchObject({ cursor: 60, head: 62 });
     net.welcomed();
     await pass();
     expect(net.asked()).toMatchObject({ after: 60, epoch: "E" });
@@ -114,6 +116,7 @@ describe("following a room", () => {
     tab.live.follow("R0", 0);
     await pass();
     expect(unsubscribed()).toStrictEqual(["R0", "R2"]);
+    expect(tab.state.rooms.R2).toMatchObject({ head: 0, cursor: 0, caughtUp: false });
     expect(Object.keys(tab.state.rooms)).toHaveLength(201);
   });
 });

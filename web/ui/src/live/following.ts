@@ -28,8 +28,9 @@ export class Following {
     private readonly events: FollowingEvents,
   ) {}
 
+  /** Of what is kept nobody knows whether more is to come, until it is asked for. */
   load(kept: readonly KeptRoom[]): void {
-    for (const k of kept) this.rooms.set(k.room, new Room(k));
+    for (const k of kept) this.rooms.set(k.room, new Room({ ...k, head: k.cursor }));
   }
 
   follow(id: string, head: number): void {
@@ -42,6 +43,7 @@ export class Following {
     let room = this.rooms.get(id);
     if (!room || room.refused) this.rooms.set(id, (room = Room.begin(id, head)));
     else if (head - room.kept.cursor > FAR) this.#skip(room, head);
+    else room.kept.head = Math.max(room.kept.head, head);
     this.#subscribe(room);
     for (const oldest of this.#subscriptions.keys()) {
       if (this.#subscriptions.size <= MOST) break;
@@ -75,6 +77,7 @@ export class Following {
     const room = this.rooms.get(id);
     if (!room) return;
     room.caughtUp = false;
+    room.kept.head = room.kept.cursor; // nothing more is to come
     this.events.changed(room);
   }
 

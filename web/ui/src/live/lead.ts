@@ -142,7 +142,6 @@ export class Lead {
     switch (c.do) {
       case "hello":
         this.#news.whole = true;
-        void this.#adoptStrays();
         break;
       case "wake":
         this.#line.socket.wake();
@@ -172,13 +171,6 @@ export class Lead {
         outbox?.adopt(c.message);
         break;
     }
-  }
-
-  // A tab that died may have kept a message and told nobody. One that was acked while it
-  // was loaded is sent once more and answered as a duplicate.
-  async #adoptStrays(): Promise<void> {
-    const kept = await this.options.store.load().catch(() => []);
-    if (this.#state === "open") for (const message of kept) this.#sending.outbox?.adopt(message);
   }
 
   #tell(): void {

@@ -80,7 +80,7 @@ export interface Live {
   forget(room: string): void;
   /** The newest events kept in this browser: without a gap, the last one at the cursor or before. */
   kept(room: string): Promise<readonly Sequenced[]>;
-  /** In `state.outbox` at once; sent when it is kept, under one key until acked. */
+  /** In `state.outbox` at once; kept, and sent under one key until it was acked. */
   send(room: string, body: string): void;
   /** Sends a failed message again. */
   retry(key: string): void;

@@ -1,9 +1,14 @@
 import type { Message, Store } from "../net/index.ts";
 import type { Pending } from "./live.ts";
 
-/** Messages that were written in this tab and that the leader does not know of yet. */
+/**
+ * Messages that were written in this tab and that the leader has not taken over yet. They
+ * are kept and handed over at the same time, since the disk may take longer than the
+ * server: whichever of this tab, the leader and the store lives has the message, and if
+ * all three do the key makes it one.
+ */
 export class Mine {
-  #messages = new Map<string, { message: Message; asked?: number }>();
+  #messages = new Map<string, { message: Message; asked: number }>();
 
   constructor(
     private readonly store: Store,
@@ -12,20 +17,9 @@ export class Mine {
     private readonly failed: (err: unknown) => void,
   ) {}
 
-  /** Kept first: whoever leads next finds it there, whatever happens to this tab and to the leader. */
   add(message: Message): void {
-    this.#messages.set(message.key, { message });
-    void this.store
-      .put(message)
-      .catch(this.failed)
-      .then(() => {
-        this.#ask(message.key);
-      });
-  }
-
-  /** The tab goes: the leader should know of what may be kept by then. */
-  handAllOver(): void {
-    for (const key of this.#messages.keys()) this.#ask(key);
+    this.store.put(message).catch(this.failed);
+    this.#messages.set(message.key, { message, asked: this.handOver(message) });
   }
 
   /** The message was asked for again. */
@@ -36,7 +30,7 @@ export class Mine {
 
   /** The leader did all up to this number. */
   done(n: number): void {
-    for (const [key, { asked = Infinity }] of this.#messages) if (asked <= n) this.#messages.delete(key);
+    for (const [key, { asked }] of this.#messages) if (asked <= n) this.#messages.delete(key);
   }
 
   /** What the leader knows, with these. */
@@ -45,10 +39,5 @@ export class Mine {
     const unknown = mine.filter(({ key }) => !known.some((m) => m.key === key));
     if (unknown.length === 0) return known;
     return [...known, ...unknown].sort((a, b) => a.position - b.position);
-  }
-
-  #ask(key: string): void {
-    const mine = this.#messages.get(key);
-    if (mine && mine.asked === undefined) mine.asked = this.handOver(mine.message);
   }
 }

@@ -138,8 +138,8 @@ test.each(seeds)(
       }
       expect(p.tabs.filter(({ tab }) => tab.state.leader)).toHaveLength(1);
     }
-    for (const fault of ["cut up", "late down", "event skipped"])
-      expect(server.faults[fault], fault).toBeGreaterThan(0);
+    // A run in which nothing broke would prove nothing.
+    expect(Object.values(server.faults).reduce((a, b) => a + b, 0)).toBeGreaterThan(20);
     expect(people.some((p) => p.opened.length > 3)).toBe(true);
   },
 );

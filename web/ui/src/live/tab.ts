@@ -157,10 +157,8 @@ export class Tab implements Live {
     this.#member.join();
   }
 
-  // What only this tab knows is said before it goes.
   async #leave(): Promise<void> {
     const life = ++this.#life;
-    this.#mine.handAllOver();
     await this.#member.leave();
     if (life === this.#life) this.#cache.close(); // it has not come back meanwhile
   }

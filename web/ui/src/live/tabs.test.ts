@@ -106,6 +106,14 @@ describe("several tabs", () => {
     expect(first.seqs("R").filter((seq) => seq === 6)).toStrictEqual([6]);
   });
 
+  test("where locks are forbidden each leads itself", async () => {
+    browser.forbidden = true;
+    const tab = browser.tab();
+    await pass();
+    expect(tab.state.leader).toBe(true);
+    expect(net.sockets).toHaveLength(1);
+  });
+
   test("without locks each leads itself", async () => {
     browser.secure = false;
     const tabs = [browser.tab(), browser.tab()];

@@ -7,6 +7,7 @@ import {
   useRef,
   useState,
 } from "react";
+import { flushSync } from "react-dom";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
 import { useText } from "../i18n/i18n.ts";
 import type { Room } from "../store/api.ts";
@@ -18,6 +19,7 @@ import { trimmed } from "./slice.ts";
 import { Again, Loading } from "./States.tsx";
 import { useKeys } from "./useKeys.ts";
 import { useRead } from "./useRead.ts";
+import { useShift } from "./useShift.ts";
 import { first, isLive, last, MOST, type Target, type Window } from "./window.ts";
 
 export interface LogHandle {
@@ -42,7 +44,7 @@ interface LogProps {
 const EDGE = 48; // what stands above the rows: h-12
 const AT_END = 4;
 const NEARLY = 100;
-const RESTED = 1000;
+const RESTED = 1000; // ms
 const SETTLED = 300; // the list scrolls to a row when it has measured it
 /** Where each room was left, to come back to. */
 const left = new Map<string, { id: number; end: boolean; seq: number; offset: number }>();
@@ -155,23 +157,27 @@ export function Log({
     if (pinned.current) toEnd();
   });
 
+  useEffect(look);
+
   // Rows at the front go when nothing has moved for a while, or at the end: the list keeps its
   // place from the end after that, and each row that is measured there would be a jump.
-  const trim = (rests: boolean) => {
+  const trim = useEffectEvent((rests: boolean) => {
     const l = list.current;
     if (!l || !w || w.events.length < MOST + PAGE) return;
     const low = l.findItemIndex(l.scrollOffset) > rows.length / 2;
-    if (!low) dispatch(trimmed({ room: room.id, keep: "first" }));
-    else if (rests || pinned.current || w.events.length > 2 * MOST)
-      dispatch(trimmed({ room: room.id, keep: "last" }));
-  };
-  useEffect(() => {
-    look();
-    trim(false);
+    const keep = low ? "last" : "first";
+    if (low && !rests && w.events.length < (pinned.current ? 2 : 4) * MOST) return;
+    flushSync(() => dispatch(trimmed({ room: room.id, keep })));
+    // Else the list shows nothing until the scroll event of the next frame.
+    scroller.current?.dispatchEvent(new Event("scroll"));
   });
-  const trimAtRest = useEffectEvent(() => trim(true));
+  const length = w?.events.length ?? 0;
   useEffect(() => {
-    const timer = setTimeout(trimAtRest, RESTED);
+    const timer = setTimeout(() => trim(false));
+    return () => clearTimeout(timer);
+  }, [length]);
+  useEffect(() => {
+    const timer = setTimeout(() => trim(true), RESTED);
     return () => clearTimeout(timer);
   }, [rested]);
 
@@ -236,14 +242,4 @@ function After({ room, w }: { room: Room; w: Window }) {
   if (w.after === "failed")
     return <Again says="timeline.pageFailed" again={() => void dispatch(loadNewer(room.id))} />;
   return <Loading />;
-}
-
-// Whether rows were added or removed at the front: then the list keeps its place from the end.
-function useShift(rows: readonly Row[]): boolean {
-  const [state, setState] = useState({ rows, shift: false });
-  if (state.rows === rows) return state.shift;
-  const [was, is] = [state.rows[0], rows[0]];
-  const next = { rows, shift: !!was && !!is && startOf(was) !== startOf(is) };
-  setState(next);
-  return next.shift;
 }

@@ -98,7 +98,8 @@ async function newest(dispatch: Dispatch, room: string, head: number): Promise<P
   for (let tries = 0; ; tries++) {
     const page = await events(dispatch, room, Math.max(0, head - PAGE), PAGE);
     const end = page.events.at(-1)?.seq ?? 0;
-    if (page.head - end < PAGE || tries === 2) return page;
+    const near = page.head - end < PAGE && (end > 0 || page.head === 0);
+    if (near || tries === 2) return page;
     head = page.head;
   }
 }

@@ -26,7 +26,7 @@ export interface Window {
 
 /** So many events are kept; the list drops the far end. */
 export const MOST = 2000;
-const MOST_UNSEEN = MOST + 1000; // of a room that no list is there for
+const MOST_UNSEEN = 5 * MOST; // of a room that no list is there for
 const MOST_AHEAD = 500;
 
 export const blank: Window = { id: 0, events: [], head: 0, before: "idle", after: "idle", ahead: [] };

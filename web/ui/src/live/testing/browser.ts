@@ -18,6 +18,8 @@ export class FakeBrowser {
   factory: IDBFactory | undefined = new IDBFactory();
   /** Over plain http there are none. */
   secure = true;
+  /** There are locks, and none is given. */
+  forbidden = false;
   #holder: Holder | undefined;
   #queue: { tab: FakeTab; grant: () => void }[] = [];
 
@@ -48,11 +50,15 @@ export class FakeBrowser {
     return {
       request: (_name, { signal, steal }, held) =>
         new Promise((resolve, reject) => {
+          if (this.forbidden) {
+            reject(new DOMException("forbidden", "SecurityError"));
+            return;
+          }
           const grant = () => {
             const holder: Holder = {
               tab,
               steal: () => {
-                if (!tab.dead) reject(new Error("stolen"));
+                if (!tab.dead) reject(new DOMException("stolen", "AbortError"));
               },
             };
             this.#holder = holder;
@@ -71,7 +77,7 @@ export class FakeBrowser {
           signal?.addEventListener("abort", () => {
             if (!this.#queue.includes(waiting)) return;
             this.#queue = this.#queue.filter((w) => w !== waiting);
-            reject(new Error("aborted"));
+            reject(new DOMException("withdrawn", "AbortError"));
           });
           if (!this.#holder) this.#release();
         }),
