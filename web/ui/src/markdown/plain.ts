@@ -1,6 +1,5 @@
-import { flat } from "./inline.ts";
 import { parse } from "./parse.ts";
-import type { Block } from "./tree.ts";
+import { type Block, flat } from "./tree.ts";
 
 /** Longer than any place that shows one line. */
 const MAX_LENGTH = 300;
