@@ -1,9 +1,12 @@
 import { renderToStaticMarkup } from "react-dom/server";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { emojiOnly } from "./emoji.ts";
 import { highlight } from "./highlight.ts";
 import { Markdown } from "./Markdown.tsx";
 import { plain } from "./plain.ts";
+import { loaded } from "./reader.ts";
+
+beforeAll(() => loaded);
 
 /** The output without classes and directions: what it means. */
 function shown(text: string): string {

@@ -1,8 +1,11 @@
 import { renderToStaticMarkup } from "react-dom/server";
 import { characterEntities } from "character-entities";
-import { describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { Markdown } from "./Markdown.tsx";
 import { plain } from "./plain.ts";
+import { loaded } from "./reader.ts";
+
+beforeAll(() => loaded);
 
 // The output is read as a whole: text without < and >, and tags of this list with these
 // attributes. What is not of this form fails, whatever it is.
