@@ -11,7 +11,7 @@ async function fits(page: Page) {
 
 test("on a phone: the list or a room, and back", async ({ people }) => {
   const p = await people.stranger({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
-  const name = unique("a room whose name is much too long for the width of a phone");
+  const name = unique("a name that is too long for a phone's width");
   await p.goto("/");
   await fits(p.page);
   await p.textbox("Name").fill("Thumb");

@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import { Api } from "./harness/api.ts";
+import { same } from "./harness/history.ts";
 import type { Person } from "./harness/person.ts";
 import { test, unique } from "./harness/test.ts";
 
@@ -15,7 +16,7 @@ const corpus = [
   `<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=alert(1)&gt;">`,
   `[click](javascript:alert(1))`,
   `[click](JaVaScRiPt&#58;alert(1))`,
-  `[click](\u0001javascript:alert(1))`,
+  `[click](\u200Bjavascript:alert(1))`,
   `[click](java\tscript:alert(1))`,
   `[click](data:text/html,<script>alert(1)</script>)`,
   `[click](vbscript:msgbox(1))`,
@@ -86,7 +87,7 @@ test("what is typed as a message stays text", async ({ people }) => {
   await bob.say("done");
   await ada.sees("done");
   const posted = (await ada.api.events(room.id)).flatMap((e) => e.body ?? []);
-  expect(posted).toEqual([...corpus.map((body) => body.trim()), "done"]);
+  same(posted, [...corpus, "done"], "the log", "what was typed");
   for (const p of [ada, bob]) {
     await p.enter(room.id, 1);
     for (let last = -1, at = 0, end = false; !end || at !== last;) {
@@ -140,7 +141,7 @@ test("a path that nobody made stays text", async ({ people }) => {
   for (const path of [
     "/rooms/<img src=x onerror=alert(1)>",
     "/rooms/%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E/1",
-    "/x#<svg onload=alert(1)>",
+    "/account?<svg onload=alert(1)>#<svg onload=alert(1)>",
   ]) {
     await p.goto(path);
     await p.rooms.waitFor();

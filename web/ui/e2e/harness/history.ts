@@ -24,7 +24,7 @@ const lines = (messages: readonly { seq: number | undefined; body?: string }[]) 
   messages.map(({ seq, body }) => `${seq}: ${body}`);
 
 /** Fails with what is missing, too much, or in disorder: a diff of 200 lines tells little. */
-function same(got: readonly string[], want: readonly string[], gotName: string, wantName: string) {
+export function same(got: readonly string[], want: readonly string[], gotName: string, wantName: string) {
   const missing = want.filter((line) => !got.includes(line));
   const foreign = got.filter((line) => !want.includes(line));
   const doubled = got.filter((line, i) => got.indexOf(line) !== i);
