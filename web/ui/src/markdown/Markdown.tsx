@@ -1,7 +1,7 @@
 import { memo, type ReactElement, type ReactNode } from "react";
 import { CodeBlock } from "./CodeBlock.tsx";
 import { emojiOnly } from "./emoji.ts";
-import { parse } from "./parse.ts";
+import { blocksOf } from "./reader.ts";
 import type { Block, Inline } from "./tree.ts";
 
 /** A message's text. React elements all the way: no HTML is ever made of it. */
@@ -24,7 +24,7 @@ function remembered(text: string): ReactElement {
 
 function render(text: string): ReactNode {
   if (emojiOnly(text)) return <p className="text-4xl leading-tight">{text.trim()}</p>;
-  return parse(text).map((b, i) => block(b, i, "auto"));
+  return blocksOf(text).map((b, i) => block(b, i, "auto"));
 }
 
 const PROSE = "whitespace-pre-wrap wrap-anywhere";

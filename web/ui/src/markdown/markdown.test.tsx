@@ -1,9 +1,12 @@
 import { renderToStaticMarkup } from "react-dom/server";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { emojiOnly } from "./emoji.ts";
 import { highlight } from "./highlight.ts";
 import { Markdown } from "./Markdown.tsx";
 import { plain } from "./plain.ts";
+import { loaded } from "./reader.ts";
+
+beforeAll(() => loaded);
 
 /** The output without classes and directions: what it means. */
 function shown(text: string): string {
@@ -24,8 +27,13 @@ describe("constructs", () => {
     ["snake_case_name and 2 * 3 * 4", "<p>snake_case_name and 2 * 3 * 4</p>"],
     ["``a `b` c`` `x\ny`", "<p><code>a `b` c</code> <code>x\ny</code></p>"],
     ["\\*not\\* \\_em\\_ \\`code\\`", "<p>*not* _em_ `code`</p>"],
-    ["\\\\server\\share C:\\dir", "<p>\\\\server\\share C:\\dir</p>"],
+    // As everywhere where Markdown is: a backslash before a mark is not shown.
+    ["\\\\server\\share C:\\dir", "<p>\\server\\share C:\\dir</p>"],
+    ["¯\\\\\\_(ツ)_/¯", "<p>¯\\_(ツ)_/¯</p>"],
+    ["a\\\nb  \nc", "<p>a\\\nb\nc</p>"],
+    ["  a\n    *b\n  c*", "<p>  a\n    <em>b\n  c</em></p>"],
     ["> said\n> more\nanswer", "<blockquote><p>said\nmore</p></blockquote><p>answer</p>"],
+    ["- a\nb", "<ul><li><p>a</p></li></ul><p>b</p>"],
     ["> a\n> > b", "<blockquote><p>a</p><blockquote><p>b</p></blockquote></blockquote>"],
     ["- a\n- **b**", "<ul><li><p>a</p></li><li><p><strong>b</strong></p></li></ul>"],
     [
@@ -38,6 +46,8 @@ describe("constructs", () => {
     ["```\na *b*\n  c\n```\nd", "<div><pre><code>a *b*\n  c</code></pre></div><p>d</p>"],
     ["```js\nx", "<div><pre><code>x</code></pre></div>"],
     ["```x = 1;\ny```", "<div><pre><code>x = 1;\ny</code></pre></div>"],
+    ["```js\nx``` \n*b*", "<div><pre><code>x</code></pre></div><p><em>b</em></p>"],
+    ["```x = 1;", "<div><pre><code>x = 1;</code></pre></div>"],
     ["~~~\n```\n~~~", "<div><pre><code>```</code></pre></div>"],
     ["- a\n  ```\n  b\n    c\n  ```", "<ul><li><p>a</p><div><pre><code>b\n  c</code></pre></div></li></ul>"],
     [
@@ -60,6 +70,16 @@ describe("constructs", () => {
       '<p><a href="https://b.example/"><strong>b</strong> https://a.example (b.example)</a></p>',
     ],
     ["[here](https://a.example/?a=1&lt=2)", '<p><a href="https://a.example/?a=1&amp;lt=2">here</a></p>'],
+    [
+      "<https://a.example> <b@a.example>",
+      '<p><a href="https://a.example/">https://a.example</a> <a href="mailto:b@a.example">b@a.example</a></p>',
+    ],
+    ["http://localhost:8080/b", '<p><a href="http://localhost:8080/b">http://localhost:8080/b</a></p>'],
+    [
+      "[a <https://a.example> b](https://b.example)",
+      '<p><a href="https://b.example/">a https://a.example b (b.example)</a></p>',
+    ],
+    ["*a [b*c](javascript:d) [e*f][g]", "<p><em>a [b*c](javascript:d) [e</em>f][g]</p>"],
     ["[w](https://a.example/b_(c))", '<p><a href="https://a.example/b_(c)">w</a></p>'],
   ])("%j", (text, html) => expect(shown(text)).toBe(html));
 
@@ -78,6 +98,8 @@ describe("constructs", () => {
     "    four spaces",
     "* *",
     "a ** b",
+    ">",
+    "[a][b] [c][] [d]",
     "~",
   ])("%j is shown as it was typed", (text) =>
     expect(shown(text)).toBe(`<p>${text.replaceAll("<", "&lt;").replaceAll(">", "&gt;")}</p>`),

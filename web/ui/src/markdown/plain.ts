@@ -1,6 +1,5 @@
-import { flat } from "./inline.ts";
-import { parse } from "./parse.ts";
-import type { Block } from "./tree.ts";
+import { blocksOf } from "./reader.ts";
+import { type Block, flat } from "./tree.ts";
 
 /** Longer than any place that shows one line. */
 const MAX_LENGTH = 300;
@@ -8,7 +7,7 @@ const MAX_LENGTH = 300;
 /** A message in one line, without marks: for the room list, notifications and screen readers. */
 export function plain(text: string): string {
   const cut = text.length > MAX_LENGTH;
-  const line = lines(parse(cut ? wellFormed(text.slice(0, MAX_LENGTH)) : text))
+  const line = lines(blocksOf(cut ? wellFormed(text.slice(0, MAX_LENGTH)) : text))
     .join(" ")
     .replace(/\p{Bidi_Control}/gu, "") // they would turn around what stands beside it
     .replace(/\s+/g, " ")

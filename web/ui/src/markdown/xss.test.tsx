@@ -1,7 +1,11 @@
 import { renderToStaticMarkup } from "react-dom/server";
-import { describe, expect, test } from "vitest";
+import { characterEntities } from "character-entities";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { Markdown } from "./Markdown.tsx";
 import { plain } from "./plain.ts";
+import { loaded } from "./reader.ts";
+
+beforeAll(() => loaded);
 
 // The output is read as a whole: text without < and >, and tags of this list with these
 // attributes. What is not of this form fails, whatever it is.
@@ -184,6 +188,22 @@ describe("nothing that was typed becomes markup of its own", () => {
       "&amp;lt;b&amp;gt; &amp;amp;amp; &amp;#60; &amp;quot; &lt;b&gt;",
     );
     expect(html("`&lt;b&gt;` **&lt;**")).toMatch(/&amp;lt;b&amp;gt;<\/code> <strong>&amp;lt;<\/strong>/);
+  });
+
+  // In a browser the library decodes them by innerHTML, which Trusted Types refuse.
+  test("entities are never decoded", () => {
+    const amp = vi.fn(() => "&");
+    Object.defineProperty(characterEntities, "amp", { get: amp });
+    const texts = [
+      "&amp;",
+      "[&amp;](https://a.example/&amp; '&amp;')",
+      "![&amp;](a)",
+      "[&amp;][&amp;]",
+      "```&amp;\n```",
+    ];
+    for (const text of texts) html(`${text}\n\n[&amp;]: https://a.example/&amp; "&amp;"`);
+    expect(amp).not.toHaveBeenCalled();
+    expect(html("[&amp;](https://a.example)")).toContain("<bdi>&amp;amp;</bdi>");
   });
 
   test("nested fences hold what is between them", () => {

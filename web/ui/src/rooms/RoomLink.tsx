@@ -3,6 +3,7 @@ import { memo } from "react";
 import { Link } from "wouter";
 import { useText } from "../i18n/i18n.ts";
 import { plain } from "../markdown/plain.ts";
+import { useReader } from "../markdown/reader.ts";
 import type { Room } from "../store/api.ts";
 import { useStore } from "../store/store.ts";
 
@@ -16,6 +17,7 @@ const most = 99; // the badge shows "99+" above
 /** One room of the list: its name, its last message, and how much is unread. */
 export const RoomLink = memo(function RoomLink({ room, current }: RoomLinkProps) {
   const text = useText();
+  useReader(); // its last message may have waited for it
   const last = useStore((s) => s.live.rooms[room.id]?.last);
   const empty = useStore((s) => s.live.rooms[room.id]?.caughtUp);
   const unread = useStore((s) => (room.member ? (s.live.rooms[room.id]?.unread ?? 0) : 0));

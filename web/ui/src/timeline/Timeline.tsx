@@ -1,5 +1,6 @@
 import { useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
 import { useLocation } from "wouter";
+import { useReader } from "../markdown/reader.ts";
 import type { Room } from "../store/api.ts";
 import { useStore, useStoreDispatch } from "../store/store.ts";
 import { useLive } from "../store/useLive.ts";
@@ -17,6 +18,8 @@ const MARKED_FOR = 3000;
 
 /** The messages of a room; `at` is the seq of a linked event. */
 export function Timeline({ room, at }: { room: Room; at?: number | undefined }) {
+  const reader = useReader();
+  if (!reader) return <div className="relative flex-1" />;
   return <RoomTimeline key={room.id} room={room} at={at} />;
 }
 
