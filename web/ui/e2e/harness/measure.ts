@@ -6,6 +6,8 @@ export interface Measured {
   paint: number | undefined;
   /** Cumulative layout shift that no input caused. */
   shift: number;
+  /** What was shifted, and by how much of the screen. */
+  shifted: string[];
   /** Milliseconds of each task of 50 ms or more. */
   longTasks: number[];
   /** Milliseconds from each interaction to the next paint; those below 16 ms are not told. */
@@ -21,7 +23,7 @@ declare global {
 /** Makes a page measure itself from its next load on. */
 export function measure(page: Page) {
   return page.addInitScript(() => {
-    const measured: Measured = { paint: undefined, shift: 0, longTasks: [], interactions: [] };
+    const measured: Measured = { paint: undefined, shift: 0, shifted: [], longTasks: [], interactions: [] };
     window.measured = measured;
     const observe = (type: string, note: (e: PerformanceEntry) => void, options: object = {}) => {
       new PerformanceObserver((list) => list.getEntries().forEach(note)).observe({
@@ -34,8 +36,18 @@ export function measure(page: Page) {
       if (e.name === "first-contentful-paint") measured.paint = e.startTime;
     });
     observe("layout-shift", (e) => {
-      const { value, hadRecentInput } = e as PerformanceEntry & { value: number; hadRecentInput: boolean };
-      if (!hadRecentInput) measured.shift += value;
+      const { value, hadRecentInput, sources } = e as PerformanceEntry & {
+        value: number;
+        hadRecentInput: boolean;
+        sources: { node: Node | null; previousRect: DOMRect; currentRect: DOMRect }[];
+      };
+      if (hadRecentInput) return;
+      measured.shift += value;
+      for (const { node, previousRect: from, currentRect: to } of sources)
+        measured.shifted.push(
+          `${value.toFixed(4)} at ${Math.round(e.startTime)} ms: ${node instanceof Element ? node.outerHTML.slice(0, 150) : String(node?.textContent)} ` +
+            `from ${from.x},${from.y} ${from.width}×${from.height} to ${to.x},${to.y} ${to.width}×${to.height}`,
+        );
     });
     observe("longtask", (e) => measured.longTasks.push(e.duration));
     observe(
