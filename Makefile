@@ -40,7 +40,7 @@ test: setup ## Run all tests with the race detector, with CHAOS=1 the chaos, too
 	@{ failed=0; \
 	   go test -race -json -timeout $(TIMEOUT) $(PACKAGES) 2>&1 || failed=1; \
 	   go test -race -json -timeout $(TIMEOUT) . -args -chaos.passes=$(CHAOS) -chaos.seed=$(SEED) 2>&1 || failed=1; \
-	   exit $$failed; } | go run ./.ci/testsummary -show '^(TestChaos|TestUI_budget)(/|$$)'
+	   exit $$failed; } | go run ./.ci/testsummary -show '^((TestChaos|TestUI_budget)(/|$$)|TestBrowser_[a-z]+$$)'
 
 .PHONY: chaos
 chaos: setup ## Break everything under load and count, PASSES (1) times; SEED repeats a run
