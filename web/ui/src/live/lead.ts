@@ -5,12 +5,10 @@ import { Line } from "./line.ts";
 import type { LiveState, Pending, RoomLive } from "./live.ts";
 import { News } from "./news.ts";
 import { Pacer } from "./pacer.ts";
-import { Saver, within } from "./saver.ts";
+import { Saver } from "./saver.ts";
 import { Sending } from "./sending.ts";
 import type { Batch, Command, Shared } from "./talk.ts";
-import type { World } from "./world.ts";
-
-const LOAD_MS = 3_000; // then it goes on without what is kept
+import { LOAD_MS, within, type World } from "./world.ts";
 
 export interface LeadOptions {
   me: User;
@@ -81,8 +79,8 @@ export class Lead {
   /** Goes on from what is kept, and tells everything. */
   async open(): Promise<void> {
     const { cache, store, world } = this.options;
-    this.#following.load((await within(LOAD_MS, world, cache.load())) ?? []);
-    await this.#sending.open({
+    const loading = within(LOAD_MS, world, cache.load());
+    await this.#sending.open(world, {
       line: this.#line.socket,
       store,
       changed: () => {
@@ -92,6 +90,7 @@ export class Lead {
         this.options.failed(err);
       },
     });
+    this.#following.load((await loading) ?? []);
     if (this.#state === "closed") {
       this.#sending.outbox?.close();
       return;

@@ -1,9 +1,8 @@
 import { Asks } from "./asks.ts";
 import { Election } from "./election.ts";
 import type { Lead } from "./lead.ts";
-import { within } from "./saver.ts";
 import type { Batch, Command, Talk } from "./talk.ts";
-import type { Channel, World } from "./world.ts";
+import { type Channel, within, type World } from "./world.ts";
 
 const LATE_MS = 1_500; // after the time of its retry a leader that is not looked at is woken
 const SAVE_MS = 500;
@@ -109,8 +108,8 @@ export class Member {
     });
     this.#lead = lead;
     this.options.changed();
-    await lead.open();
-    await lead.ended;
+    void lead.open();
+    await lead.ended; // which may be before it is open
   }
 
   async #abdicate(): Promise<void> {

@@ -1,5 +1,6 @@
 import { type Ack, type Message, Outbox, type OutboxOptions, type RoomEvent } from "../net/index.ts";
 import type { Pending } from "./live.ts";
+import { LOAD_MS, within, type World } from "./world.ts";
 
 /**
  * The outbox as people see it: a message is in it until its event is in the timeline, so
@@ -15,11 +16,30 @@ export class Sending {
     for (const p of before) if (p.seq !== undefined) this.#acked.set(p.key, p);
   }
 
-  async open(options: Omit<OutboxOptions, "sent">): Promise<void> {
+  /** Goes on with what the store has, when it says so soon; what comes later is sent later. */
+  async open(world: World, options: Omit<OutboxOptions, "sent">): Promise<void> {
+    const { store } = options;
+    const kept = store.load();
     const sent = (message: Message, ack: Ack) => {
       if (!this.#seen.delete(message.key)) this.#acked.set(message.key, { ...message, seq: ack.seq });
     };
-    this.#outbox = await Outbox.open({ ...options, sent });
+    const outbox = await Outbox.open({
+      ...options,
+      sent,
+      store: {
+        load: () => Promise.resolve([]),
+        put: (message) => store.put(message),
+        remove: (key) => store.remove(key),
+      },
+    });
+    this.#outbox = outbox;
+    const adopted = kept.then(
+      (messages) => {
+        for (const m of messages) outbox.adopt(m);
+      },
+      (err: unknown) => options.storeFailed?.(err),
+    );
+    await within(LOAD_MS, world, adopted);
   }
 
   get outbox(): Outbox | undefined {

@@ -8,7 +8,7 @@ import { Member } from "./member.ts";
 import { Mine } from "./mine.ts";
 import { after, type Batch, type Command, type Shared } from "./talk.ts";
 import { Telling } from "./telling.ts";
-import type { World } from "./world.ts";
+import { LOAD_MS, within, type World } from "./world.ts";
 
 /** One tab: it leads or follows, and shows the same either way. */
 export class Tab implements Live {
@@ -99,7 +99,7 @@ export class Tab implements Live {
 
   async kept(room: string): Promise<readonly Sequenced[]> {
     await this.#member.saved();
-    return this.#cache.events(room);
+    return (await within(LOAD_MS, this.world, this.#cache.events(room))) ?? [];
   }
 
   send(room: string, body: string): void {
@@ -134,7 +134,7 @@ export class Tab implements Live {
     this.#member.sayErased();
     this.#telling.end();
     this.#end(true);
-    await this.#cache.clear();
+    await within(LOAD_MS, this.world, this.#cache.clear());
     this.#cache.close();
   }
 
