@@ -6,7 +6,7 @@ import type { LiveState, Pending, RoomLive } from "./live.ts";
 import { News } from "./news.ts";
 import { Pacer } from "./pacer.ts";
 import { Saver } from "./saver.ts";
-import { Sending } from "./sending.ts";
+import { type Awaits, Sending } from "./sending.ts";
 import type { Batch, Command, Shared } from "./talk.ts";
 import { LOAD_MS, within, type World } from "./world.ts";
 
@@ -98,7 +98,7 @@ export class Lead {
     this.#state = "open";
     this.#line.start();
     this.#news.whole = true;
-    this.#tell();
+    this.#tell(() => true); // which rooms are followed is only asked now
   }
 
   /** Ends it; what came is told and written. Again does nothing. */
@@ -172,7 +172,7 @@ export class Lead {
     }
   }
 
-  #tell(): void {
+  #tell(awaits = this.#awaits): void {
     if (this.#state !== "open") return;
     const news = this.#news;
     this.#news = new News();
@@ -184,7 +184,7 @@ export class Lead {
       leader: this.id,
       whole: news.whole,
       line: { ...this.#line.told, unkept: this.options.unkept() },
-      ...this.#outbox(news.whole),
+      ...this.#outbox(news.whole, awaits),
       ...this.#violations(news.whole),
       rooms,
       gone: [...news.gone],
@@ -198,6 +198,8 @@ export class Lead {
     }
   }
 
+  #awaits: Awaits = (room, seq) => this.#following.awaits(room, seq);
+
   #violations(whole: boolean): Pick<Batch, "violations"> {
     const { violations } = this.#line;
     if (!whole && violations === this.#toldViolations) return {};
@@ -206,8 +208,8 @@ export class Lead {
   }
 
   // If it is another than was told.
-  #outbox(whole: boolean): Pick<Batch, "outbox"> {
-    const outbox = this.#sending.pending((room, seq) => this.#following.awaits(room, seq));
+  #outbox(whole: boolean, awaits: Awaits): Pick<Batch, "outbox"> {
+    const outbox = this.#sending.pending(awaits);
     const told = this.#told;
     if (!whole && outbox.length === told.length && outbox.every((m, i) => m === told[i])) return {};
     this.#told = outbox;

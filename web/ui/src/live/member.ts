@@ -15,8 +15,11 @@ export interface MemberOptions {
   newLead(id: string, tell: (batch: Batch) => void): Lead;
   /** Whether this tab leads is another than before. */
   changed(): void;
-  /** What all tabs are told, in order, from one leader after the other. */
-  learned(batch: Batch, done: number): void;
+  /**
+   * What all tabs are told, in order, from one leader after the other. All up to `done` of
+   * what was asked was done; a leader that came has not heard any of it.
+   */
+  learned(batch: Batch, done: number | undefined): void;
   /** A leader came: of what was asked, this may not be done. */
   came(again: readonly Command[]): void;
   /** Somebody signed out in another tab. */
@@ -158,8 +161,8 @@ export class Member {
     // All is asked again, under new numbers: the leader may have heard some of it before we
     // heard of the leader, and would take what is older for done.
     const again = came ? this.asks.take() : [];
-    const done = came ? 0 : (batch.done[this.#id] ?? 0);
-    this.asks.done(done);
+    const done = came ? undefined : (batch.done[this.#id] ?? 0);
+    this.asks.done(done ?? 0);
     this.options.learned(batch, done);
     if (came) this.options.came(again);
     this.#wakeLate(batch);

@@ -47,8 +47,8 @@ export class Tab implements Live {
         this.#changed();
       },
       learned: (batch, done) => {
-        this.#mine.done(done);
         this.#shared = after(this.#shared, batch);
+        if (done !== undefined) this.#mine.done(done, this.#shared.outbox);
         this.#telling.batch(batch);
         this.#changed();
       },
@@ -62,7 +62,11 @@ export class Tab implements Live {
       },
     });
     const { asks } = this.#member;
-    this.#mine = new Mine(this.#store, (message) => asks.ask({ do: "adopt", message }), this.#failed);
+    this.#mine = new Mine(
+      world.databases && this.#store,
+      (message) => asks.ask({ do: "adopt", message }),
+      this.#failed,
+    );
     this.#join();
     this.#signs = [
       world.on("wake", () => {
@@ -144,11 +148,9 @@ export class Tab implements Live {
 
   #askAgain(again: readonly Command[]): void {
     const { asks } = this.#member;
-    for (const command of again) {
-      if (command.do === "hello" || command.do === "wake" || command.do === "follow") continue;
-      const n = asks.ask(command);
-      if (command.do === "adopt") this.#mine.again(command.message, n);
-    }
+    this.#mine.again();
+    const done: Command["do"][] = ["hello", "wake", "adopt", "follow"]; // by coming, above, and below
+    for (const command of again) if (!done.includes(command.do)) asks.ask(command);
     for (const [room, head] of this.#follows) asks.ask({ do: "follow", room, head });
   }
 
