@@ -79,7 +79,7 @@ export class Lead {
   /** Goes on from what is kept, and tells everything. */
   async open(): Promise<void> {
     const { cache, store, world } = this.options;
-    const loading = within(LOAD_MS, world, cache.load());
+    const loading = within(LOAD_MS, world, cache.load(world.locks !== undefined));
     await this.#sending.open(world, {
       line: this.#line.socket,
       store,

@@ -79,6 +79,7 @@ export class Member {
     const ended = this.#abdicate();
     this.#channel?.close();
     this.#channel = undefined;
+    this.#leader = ""; // what is asked from here on no leader hears: it is to be asked again
     await ended;
   }
 
@@ -105,7 +106,9 @@ export class Member {
   }
 
   async #reign(): Promise<void> {
-    const lead = this.options.newLead(this.options.newKey(), (batch) => {
+    const key = this.options.newKey();
+    const id = key > this.#leader ? key : `${this.#leader}+`; // the clock may have been set back
+    const lead = this.options.newLead(id, (batch) => {
       this.#say(batch);
       this.#learn(batch);
     });
@@ -149,6 +152,7 @@ export class Member {
   }
 
   #learn(batch: Batch): void {
+    if (batch.leader < this.#leader) return; // it hung, and does not know that it was replaced
     const came = batch.leader !== this.#leader;
     if (came && !batch.whole) {
       // Its first was missed: before this page was there, or while it was away.

@@ -46,7 +46,9 @@ export class Saver {
     this.#cleared = new Set();
     this.#rooms = new Map();
     this.#events = new Map();
-    await within(LONG_MS, this.world, this.cache.save(changes));
+    const saved = await within(LONG_MS, this.world, this.cache.save(changes));
+    // What came can come again; what must go has to.
+    if (saved === false) for (const room of changes.cleared) this.#cleared.add(room);
   }
 
   /** Nothing is written any more. */

@@ -18,7 +18,7 @@ export type Shared = Omit<LiveState, "leader">;
 /** What the leader tells all tabs, its own too: what is new since the last. */
 export interface Batch {
   type: "batch";
-  leader: string;
+  leader: string; // that of a later one is greater
   /** Everything, not only what is new: to those that came, or from a leader that came. */
   whole: boolean;
   line: Omit<Shared, "rooms" | "outbox" | "violations">;
