@@ -149,7 +149,7 @@ export class Lead {
         this.#line.measure();
         break;
       case "follow":
-        this.#following.follow(c.room, c.head);
+        for (const [room, head] of c.rooms) this.#following.follow(room, head);
         break;
       case "forget":
         this.#following.forget(c.room);

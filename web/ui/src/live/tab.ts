@@ -51,6 +51,9 @@ export class Tab implements Live {
         if (done !== undefined) this.#mine.done(done, this.#shared.outbox);
         this.#telling.batch(batch);
         this.#changed();
+        // Another tab has forgotten them, this one has not.
+        const rooms = [...this.#follows].filter(([room]) => batch.gone.includes(room));
+        if (rooms.length > 0) this.#ask({ do: "follow", rooms });
       },
       came: (again) => {
         this.#askAgain(again);
@@ -93,7 +96,7 @@ export class Tab implements Live {
   follow(room: string, head: number): void {
     this.#follows.delete(room); // and last again
     this.#follows.set(room, head);
-    this.#ask({ do: "follow", room, head });
+    this.#ask({ do: "follow", rooms: [[room, head]] });
   }
 
   forget(room: string): void {
@@ -151,7 +154,7 @@ export class Tab implements Live {
     this.#mine.again();
     const done: Command["do"][] = ["hello", "wake", "adopt", "follow"]; // by coming, above, and below
     for (const command of again) if (!done.includes(command.do)) asks.ask(command);
-    for (const [room, head] of this.#follows) asks.ask({ do: "follow", room, head });
+    if (this.#follows.size > 0) asks.ask({ do: "follow", rooms: [...this.#follows] });
   }
 
   #join(): void {

@@ -6,7 +6,7 @@ import type { LiveState, Pending, RoomLive, Sequenced } from "./live.ts";
 /** What a tab wants from the leader. Each may be asked twice: a leader may die before it says "done". */
 export type Command =
   | { do: "hello" | "wake" | "ping" }
-  | { do: "follow"; room: string; head: number }
+  | { do: "follow"; rooms: readonly (readonly [room: string, head: number])[] }
   | { do: "forget"; room: string }
   | { do: "read"; room: string; seq: number }
   | { do: "retry" | "discard"; key: string }
