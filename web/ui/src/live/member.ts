@@ -53,8 +53,7 @@ export class Member {
     );
     const reign = () => this.#reign();
     this.#election = new Election(this.#locks, name, reign, () => {
-      this.#lead?.abandon(); // what it would write is old
-      void this.#abdicate();
+      this.#replaced();
       this.asks.ask({ do: "hello" });
     });
   }
@@ -118,6 +117,11 @@ export class Member {
     await lead.ended; // which may be before it is open
   }
 
+  #replaced(): void {
+    this.#lead?.abandon(); // what it would write is old
+    void this.#abdicate();
+  }
+
   async #abdicate(): Promise<void> {
     const lead = this.#lead;
     this.#lead = undefined;
@@ -132,6 +136,7 @@ export class Member {
   #hear(talk: Talk): void {
     switch (talk.type) {
       case "batch":
+        if (this.#lead && talk.leader > this.#lead.id) this.#replaced(); // heard before the lock said so
         if (!this.#lead) this.#learn(talk);
         break;
       case "do":
