@@ -3,7 +3,7 @@ import type { Sequenced } from "./live.ts";
 import { isKeptRoom, KEPT, type KeptRoom } from "./room.ts";
 import type { Databases } from "./world.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** What is to be written at once. */
 export interface Changes {
@@ -13,12 +13,15 @@ export interface Changes {
   events: ReadonlyMap<string, readonly Sequenced[]>;
 }
 
+const STORES = ["rooms", "events", "term"];
+
 /**
- * Cursors and newest events of one user's rooms in IndexedDB. Only the leader writes.
- * What another version or a broken disk left there is not an error: it is not there.
+ * Cursors and newest events of one user's rooms in IndexedDB. Only the leader writes: its
+ * term is over with the next one's, and with a sign-out, even if it does not know yet. What another version or a broken disk left there is not an error: it is not there.
  */
 export class Cache {
   #opening: Promise<IDBDatabase> | undefined;
+  #term: unknown;
 
   constructor(
     private readonly name: string,
@@ -26,10 +29,13 @@ export class Cache {
     private readonly failed: (err: unknown) => void,
   ) {}
 
-  async load(): Promise<KeptRoom[]> {
+  /** What is kept, for one that is to write; `alone`: those that did cannot any more. */
+  async load(alone: boolean): Promise<KeptRoom[]> {
     return this.#or([], async () => {
       const db = await this.#open();
-      const all: unknown[] = await done(db.transaction("rooms").objectStore("rooms").getAll());
+      const tx = db.transaction(STORES, "readwrite");
+      this.#term = await (alone ? nextTerm(tx) : termOf(tx));
+      const all: unknown[] = await done(tx.objectStore("rooms").getAll());
       return all.filter(isKeptRoom);
     });
   }
@@ -48,11 +54,13 @@ export class Cache {
     });
   }
 
-  /** Writes all of it, or nothing. */
-  async save({ cleared, rooms, events }: Changes): Promise<void> {
-    return this.#or(undefined, async () => {
+  /** Writes all of it, or nothing; false when it failed. */
+  async save({ cleared, rooms, events }: Changes): Promise<boolean> {
+    return this.#or(false, async () => {
       const db = await this.#open();
-      const tx = db.transaction(["rooms", "events"], "readwrite");
+      const tx = db.transaction(STORES, "readwrite");
+      const term = await termOf(tx);
+      if (term !== undefined && term !== this.#term) return true; // undefined: the browser removed it all
       const roomStore = tx.objectStore("rooms");
       const eventStore = tx.objectStore("events");
       for (const room of cleared) {
@@ -67,13 +75,15 @@ export class Cache {
         }
       }
       await completed(tx);
+      return true;
     });
   }
 
   async clear(): Promise<void> {
     return this.#or(undefined, async () => {
       const db = await this.#open();
-      const tx = db.transaction(["rooms", "events"], "readwrite");
+      const tx = db.transaction(STORES, "readwrite");
+      await nextTerm(tx);
       tx.objectStore("rooms").clear();
       tx.objectStore("events").clear();
       await completed(tx);
@@ -116,6 +126,7 @@ export class Cache {
     request.onupgradeneeded = () => {
       const db = request.result;
       for (const store of [...db.objectStoreNames]) db.deleteObjectStore(store);
+      db.createObjectStore("term");
       db.createObjectStore("rooms", { keyPath: "room" });
       db.createObjectStore("events", { keyPath: ["room", "seq"] });
     };
@@ -130,6 +141,17 @@ export class Cache {
     };
     return db;
   }
+}
+
+function termOf(tx: IDBTransaction): Promise<unknown> {
+  return done(tx.objectStore("term").get("term"));
+}
+
+async function nextTerm(tx: IDBTransaction): Promise<number> {
+  const last = await termOf(tx);
+  const term = (typeof last === "number" ? last : 0) + 1;
+  tx.objectStore("term").put(term, "term");
+  return term;
 }
 
 // The newest of them, back to the first hole.

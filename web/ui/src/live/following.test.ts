@@ -87,6 +87,7 @@ describe("following a room", () => {
     net.socket.says({ type: "error", id: net.asked()?.id, room: "R", ...why });
     await pass();
     expect(tab.state.rooms.R?.refused).toStrictEqual(why);
+    expect(tab.state.rooms.R?.last).toBeUndefined();
     expect(await kept(tab)).toStrictEqual([]);
     tab.kill();
     const next = browser.tab();

@@ -113,6 +113,7 @@ export class Following {
       ended: (why) => {
         this.#subscriptions.delete(id);
         room.refused = why;
+        delete room.kept.last;
         room.caughtUp = false;
         this.events.clear(id);
         this.events.changed(room);

@@ -5,12 +5,10 @@ import { Line } from "./line.ts";
 import type { LiveState, Pending, RoomLive } from "./live.ts";
 import { News } from "./news.ts";
 import { Pacer } from "./pacer.ts";
-import { Saver, within } from "./saver.ts";
-import { Sending } from "./sending.ts";
+import { Saver } from "./saver.ts";
+import { type Awaits, Sending } from "./sending.ts";
 import type { Batch, Command, Shared } from "./talk.ts";
-import type { World } from "./world.ts";
-
-const LOAD_MS = 3_000; // then it goes on without what is kept
+import { LOAD_MS, within, type World } from "./world.ts";
 
 export interface LeadOptions {
   me: User;
@@ -81,8 +79,8 @@ export class Lead {
   /** Goes on from what is kept, and tells everything. */
   async open(): Promise<void> {
     const { cache, store, world } = this.options;
-    this.#following.load((await within(LOAD_MS, world, cache.load())) ?? []);
-    await this.#sending.open({
+    const loading = within(LOAD_MS, world, cache.load(world.locks !== undefined));
+    await this.#sending.open(world, {
       line: this.#line.socket,
       store,
       changed: () => {
@@ -92,6 +90,7 @@ export class Lead {
         this.options.failed(err);
       },
     });
+    this.#following.load((await loading) ?? []);
     if (this.#state === "closed") {
       this.#sending.outbox?.close();
       return;
@@ -99,7 +98,7 @@ export class Lead {
     this.#state = "open";
     this.#line.start();
     this.#news.whole = true;
-    this.#tell();
+    this.#tell(() => true); // which rooms are followed is only asked now
   }
 
   /** Ends it; what came is told and written. Again does nothing. */
@@ -150,7 +149,7 @@ export class Lead {
         this.#line.measure();
         break;
       case "follow":
-        this.#following.follow(c.room, c.head);
+        for (const [room, head] of c.rooms) this.#following.follow(room, head);
         break;
       case "forget":
         this.#following.forget(c.room);
@@ -173,7 +172,7 @@ export class Lead {
     }
   }
 
-  #tell(): void {
+  #tell(awaits = this.#awaits): void {
     if (this.#state !== "open") return;
     const news = this.#news;
     this.#news = new News();
@@ -185,7 +184,7 @@ export class Lead {
       leader: this.id,
       whole: news.whole,
       line: { ...this.#line.told, unkept: this.options.unkept() },
-      ...this.#outbox(news.whole),
+      ...this.#outbox(news.whole, awaits),
       ...this.#violations(news.whole),
       rooms,
       gone: [...news.gone],
@@ -199,6 +198,8 @@ export class Lead {
     }
   }
 
+  #awaits: Awaits = (room, seq) => this.#following.awaits(room, seq);
+
   #violations(whole: boolean): Pick<Batch, "violations"> {
     const { violations } = this.#line;
     if (!whole && violations === this.#toldViolations) return {};
@@ -207,8 +208,8 @@ export class Lead {
   }
 
   // If it is another than was told.
-  #outbox(whole: boolean): Pick<Batch, "outbox"> {
-    const outbox = this.#sending.pending((room, seq) => this.#following.awaits(room, seq));
+  #outbox(whole: boolean, awaits: Awaits): Pick<Batch, "outbox"> {
+    const outbox = this.#sending.pending(awaits);
     const told = this.#told;
     if (!whole && outbox.length === told.length && outbox.every((m, i) => m === told[i])) return {};
     this.#told = outbox;

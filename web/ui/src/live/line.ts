@@ -1,4 +1,4 @@
-import { Socket, type SocketState, type Violation } from "../net/index.ts";
+import { Socket, type SocketState, type Timer, type Violation } from "../net/index.ts";
 import { idle } from "./idle.ts";
 import type { LiveState } from "./live.ts";
 import type { World } from "./world.ts";
@@ -14,6 +14,7 @@ export class Line {
   #welcomed: Pick<LiveState, "node" | "maxBody"> = { maxBody: idle.maxBody };
   #roundTrip: number | undefined;
   #reported = -Infinity;
+  #measuring: Timer | undefined;
 
   constructor(
     user: string,
@@ -60,6 +61,7 @@ export class Line {
 
   #become(state: SocketState): void {
     this.#state = state;
+    if (state.status === "ended") this.world.net.clearTimeout(this.#measuring);
     if (state.status === "open") {
       this.#welcomed = { node: state.welcome.node, maxBody: state.welcome.max_body };
       this.world.soon(() => {
@@ -80,8 +82,7 @@ export class Line {
   }
 
   #measureAgain(): void {
-    this.world.net.setTimeout(() => {
-      if (this.#state.status === "ended") return;
+    this.#measuring = this.world.net.setTimeout(() => {
       if (this.world.visible()) this.measure();
       this.#measureAgain();
     }, MEASURE_MS);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { event } from "./testing/server.ts";
 import { browser, following, kept, leader, net, pass, seqs, staged } from "./testing/stage.ts";
 
@@ -28,6 +28,21 @@ describe("the line", () => {
     net.events(3, 3);
     await pass(25);
     expect(other.seqs("R")).toStrictEqual([2, 3]);
+  });
+
+  test("nor does it flood the others while much comes", async () => {
+    const tab = await following(1);
+    const other = browser.tab();
+    await pass();
+    tab.hidden = true;
+    const post = vi.spyOn(browser, "post");
+    for (let seq = 2; seq <= 2001; seq++) {
+      net.events(seq, seq);
+      await pass(seq % 20 === 0 ? 1 : 0);
+    }
+    await pass(25);
+    expect(other.seqs("R")).toStrictEqual(seqs(2, 2001));
+    expect(post.mock.calls.length).toBeLessThanOrEqual(10);
   });
 
   test("what breaks rule 1 is in the state and reported, once a second", async () => {

@@ -76,7 +76,10 @@ export interface Live {
   readonly state: LiveState;
   /** Follows a room from its kept cursor, or from shortly before `head` when it is new here. Again does nothing. */
   follow(room: string, head: number): void;
-  /** Ends following: one has left it, or may not read it. What is kept of it is removed. */
+  /**
+   * Ends following: one has left it, or may not read it. What is kept of it is removed. While
+   * another tab follows it, it begins anew.
+   */
   forget(room: string): void;
   /** The newest events kept in this browser: without a gap, the last one at the cursor or before. */
   kept(room: string): Promise<readonly Sequenced[]>;

@@ -1,9 +1,8 @@
 import { Asks } from "./asks.ts";
 import { Election } from "./election.ts";
 import type { Lead } from "./lead.ts";
-import { within } from "./saver.ts";
 import type { Batch, Command, Talk } from "./talk.ts";
-import type { Channel, World } from "./world.ts";
+import { type Channel, within, type World } from "./world.ts";
 
 const LATE_MS = 1_500; // after the time of its retry a leader that is not looked at is woken
 const SAVE_MS = 500;
@@ -16,8 +15,11 @@ export interface MemberOptions {
   newLead(id: string, tell: (batch: Batch) => void): Lead;
   /** Whether this tab leads is another than before. */
   changed(): void;
-  /** What all tabs are told, in order, from one leader after the other. */
-  learned(batch: Batch, done: number): void;
+  /**
+   * What all tabs are told, in order, from one leader after the other. All up to `done` of
+   * what was asked was done; a leader that came has not heard any of it.
+   */
+  learned(batch: Batch, done: number | undefined): void;
   /** A leader came: of what was asked, this may not be done. */
   came(again: readonly Command[]): void;
   /** Somebody signed out in another tab. */
@@ -51,8 +53,7 @@ export class Member {
     );
     const reign = () => this.#reign();
     this.#election = new Election(this.#locks, name, reign, () => {
-      this.#lead?.abandon(); // what it would write is old
-      void this.#abdicate();
+      this.#replaced();
       this.asks.ask({ do: "hello" });
     });
   }
@@ -77,6 +78,7 @@ export class Member {
     const ended = this.#abdicate();
     this.#channel?.close();
     this.#channel = undefined;
+    this.#leader = ""; // what is asked from here on no leader hears: it is to be asked again
     await ended;
   }
 
@@ -103,14 +105,21 @@ export class Member {
   }
 
   async #reign(): Promise<void> {
-    const lead = this.options.newLead(this.options.newKey(), (batch) => {
+    const key = this.options.newKey();
+    const id = key > this.#leader ? key : `${this.#leader}+`; // the clock may have been set back
+    const lead = this.options.newLead(id, (batch) => {
       this.#say(batch);
       this.#learn(batch);
     });
     this.#lead = lead;
     this.options.changed();
-    await lead.open();
-    await lead.ended;
+    void lead.open();
+    await lead.ended; // which may be before it is open
+  }
+
+  #replaced(): void {
+    this.#lead?.abandon(); // what it would write is old
+    void this.#abdicate();
   }
 
   async #abdicate(): Promise<void> {
@@ -127,6 +136,7 @@ export class Member {
   #hear(talk: Talk): void {
     switch (talk.type) {
       case "batch":
+        if (this.#lead && talk.leader > this.#lead.id) this.#replaced(); // heard before the lock said so
         if (!this.#lead) this.#learn(talk);
         break;
       case "do":
@@ -147,6 +157,7 @@ export class Member {
   }
 
   #learn(batch: Batch): void {
+    if (batch.leader < this.#leader) return; // it hung, and does not know that it was replaced
     const came = batch.leader !== this.#leader;
     if (came && !batch.whole) {
       // Its first was missed: before this page was there, or while it was away.
@@ -159,8 +170,8 @@ export class Member {
     // All is asked again, under new numbers: the leader may have heard some of it before we
     // heard of the leader, and would take what is older for done.
     const again = came ? this.asks.take() : [];
-    const done = came ? 0 : (batch.done[this.#id] ?? 0);
-    this.asks.done(done);
+    const done = came ? undefined : (batch.done[this.#id] ?? 0);
+    this.asks.done(done ?? 0);
     this.options.learned(batch, done);
     if (came) this.options.came(again);
     this.#wakeLate(batch);

@@ -1,7 +1,7 @@
 import type { Cache } from "./cache.ts";
 import type { Sequenced } from "./live.ts";
 import type { KeptRoom, Room } from "./room.ts";
-import type { World } from "./world.ts";
+import { within, type World } from "./world.ts";
 
 const SAVE_MS = 250;
 const LONG_MS = 1_000; // a database that hangs must not hold the hand-over up
@@ -46,7 +46,9 @@ export class Saver {
     this.#cleared = new Set();
     this.#rooms = new Map();
     this.#events = new Map();
-    await within(LONG_MS, this.world, this.cache.save(changes));
+    const saved = await within(LONG_MS, this.world, this.cache.save(changes));
+    // What came can come again; what must go has to.
+    if (saved === false) for (const room of changes.cleared) this.#cleared.add(room);
   }
 
   /** Nothing is written any more. */
@@ -59,16 +61,4 @@ export class Saver {
       void this.save();
     }, SAVE_MS);
   }
-}
-
-/** What the promise gives, or undefined when it takes too long. */
-export function within<T>(ms: number, world: World, promise: Promise<T>): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = world.net.setTimeout(() => {
-      resolve(undefined);
-    }, ms);
-    promise.then(resolve, reject).finally(() => {
-      world.net.clearTimeout(timer);
-    });
-  });
 }

@@ -141,6 +141,69 @@ describe("a message", () => {
     expect(bodies(third)).toStrictEqual(["hi"]);
   });
 
+  test("that was acked is in the outbox of the next leader, too, until its event came", async () => {
+    const first = await following(3);
+    const second = browser.tab();
+    second.live.follow("R", 3);
+    await pass();
+    first.live.send("R", "hi");
+    await pass();
+    net.acks(4);
+    await pass();
+    const before = second.states.length;
+    first.kill();
+    await pass();
+    net.welcomed();
+    await pass();
+    expect(second.states.slice(before).map((s) => s.outbox.length)).not.toContain(0);
+    net.subscribed(4);
+    net.events(4, 4, { actor: "u1", key: String(sent()[0]?.key) });
+    await pass();
+    expect(bodies(second)).toStrictEqual([]);
+  });
+
+  test("of which the event came is sent, even if the ack is lost", async () => {
+    const tab = await following(3);
+    tab.live.send("R", "hi");
+    tab.live.send("R", "there");
+    await pass();
+    net.events(4, 4, { actor: "u1", key: String(sent()[0]?.key) });
+    await pass();
+    expect(sent().map((f) => f.body)).toStrictEqual(["hi", "there"]);
+    net.socket.ends(1006);
+    await pass(1000);
+    net.welcomed();
+    await pass();
+    expect(sent().map((f) => f.body)).toStrictEqual(["hi", "there", "there"]);
+    tab.kill();
+    const next = browser.tab();
+    await pass();
+    expect(bodies(next)).toStrictEqual(["there"]);
+  });
+
+  test.each([
+    ["keeps nothing", undefined],
+    ["does not answer", { open: () => ({}) } as unknown as IDBFactory],
+  ])("of a follower survives the leader that took it over, where the disk %s", async (_, factory) => {
+    browser.factory = factory;
+    const first = browser.tab();
+    browser.tab(); // leads next
+    const third = browser.tab();
+    await pass(4000);
+    third.live.send("R", "hi");
+    await pass();
+    expect(bodies(first)).toStrictEqual(["hi"]);
+    first.kill();
+    await pass(4000);
+    expect(bodies(third)).toStrictEqual(["hi"]);
+    net.welcomed();
+    await pass();
+    expect(sent()).toMatchObject([{ body: "hi" }]);
+    net.acks(4);
+    await pass();
+    expect(bodies(third)).toStrictEqual([]);
+  });
+
   test("is still there when all tabs died, and sent under its key", async () => {
     const tab = await following(3);
     net.socket.ends(1006);

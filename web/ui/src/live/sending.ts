@@ -1,5 +1,9 @@
 import { type Ack, type Message, Outbox, type OutboxOptions, type RoomEvent } from "../net/index.ts";
 import type { Pending } from "./live.ts";
+import { LOAD_MS, within, type World } from "./world.ts";
+
+/** Whether an event is still to come. */
+export type Awaits = (room: string, seq: number) => boolean;
 
 /**
  * The outbox as people see it: a message is in it until its event is in the timeline, so
@@ -7,7 +11,6 @@ import type { Pending } from "./live.ts";
  */
 export class Sending {
   #acked = new Map<string, Pending>(); // their events are still to come
-  #seen = new Set<string>(); // their events came, the acks did not
   #outbox: Outbox | undefined;
 
   /** `before` is what the last leader had acked and not yet seen. */
@@ -15,11 +18,30 @@ export class Sending {
     for (const p of before) if (p.seq !== undefined) this.#acked.set(p.key, p);
   }
 
-  async open(options: Omit<OutboxOptions, "sent">): Promise<void> {
+  /** Goes on with what the store has, when it says so soon; what comes later is sent later. */
+  async open(world: World, options: Omit<OutboxOptions, "sent">): Promise<void> {
+    const { store } = options;
+    const kept = store.load();
     const sent = (message: Message, ack: Ack) => {
-      if (!this.#seen.delete(message.key)) this.#acked.set(message.key, { ...message, seq: ack.seq });
+      this.#acked.set(message.key, { ...message, seq: ack.seq });
     };
-    this.#outbox = await Outbox.open({ ...options, sent });
+    const outbox = await Outbox.open({
+      ...options,
+      sent,
+      store: {
+        load: () => Promise.resolve([]),
+        put: (message) => store.put(message),
+        remove: (key) => store.remove(key),
+      },
+    });
+    this.#outbox = outbox;
+    const adopted = kept.then(
+      (messages) => {
+        for (const m of messages) outbox.adopt(m);
+      },
+      (err: unknown) => options.storeFailed?.(err),
+    );
+    await within(LOAD_MS, world, adopted);
   }
 
   get outbox(): Outbox | undefined {
@@ -28,16 +50,15 @@ export class Sending {
 
   /** An event of this user came. */
   came({ key }: RoomEvent): void {
-    if (key === undefined || this.#acked.delete(key)) return;
-    if (this.#outbox?.messages.some((m) => m.key === key)) this.#seen.add(key);
+    if (key !== undefined && !this.#acked.delete(key)) this.#outbox?.logged(key);
   }
 
-  /** In the order of sending; `awaited` says whether an event is still to come. */
-  pending(awaited: (room: string, seq: number) => boolean): Pending[] {
+  /** In the order of sending. */
+  pending(awaits: Awaits): Pending[] {
     for (const { key, room, seq } of this.#acked.values()) {
-      if (seq !== undefined && !awaited(room, seq)) this.#acked.delete(key);
+      if (seq !== undefined && !awaits(room, seq)) this.#acked.delete(key);
     }
-    const waiting = (this.#outbox?.messages ?? []).filter((m) => !this.#seen.has(m.key));
+    const waiting = [...(this.#outbox?.messages ?? [])];
     if (this.#acked.size === 0) return waiting;
     return [...this.#acked.values(), ...waiting].sort((a, b) => a.position - b.position);
   }

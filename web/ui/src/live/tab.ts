@@ -8,7 +8,7 @@ import { Member } from "./member.ts";
 import { Mine } from "./mine.ts";
 import { after, type Batch, type Command, type Shared } from "./talk.ts";
 import { Telling } from "./telling.ts";
-import type { World } from "./world.ts";
+import { LOAD_MS, within, type World } from "./world.ts";
 
 /** One tab: it leads or follows, and shows the same either way. */
 export class Tab implements Live {
@@ -47,10 +47,13 @@ export class Tab implements Live {
         this.#changed();
       },
       learned: (batch, done) => {
-        this.#mine.done(done);
         this.#shared = after(this.#shared, batch);
+        if (done !== undefined) this.#mine.done(done, this.#shared.outbox);
         this.#telling.batch(batch);
         this.#changed();
+        // Another tab has forgotten them, this one has not.
+        const rooms = [...this.#follows].filter(([room]) => batch.gone.includes(room));
+        if (rooms.length > 0) this.#ask({ do: "follow", rooms });
       },
       came: (again) => {
         this.#askAgain(again);
@@ -62,7 +65,11 @@ export class Tab implements Live {
       },
     });
     const { asks } = this.#member;
-    this.#mine = new Mine(this.#store, (message) => asks.ask({ do: "adopt", message }), this.#failed);
+    this.#mine = new Mine(
+      world.databases && this.#store,
+      (message) => asks.ask({ do: "adopt", message }),
+      this.#failed,
+    );
     this.#join();
     this.#signs = [
       world.on("wake", () => {
@@ -89,7 +96,7 @@ export class Tab implements Live {
   follow(room: string, head: number): void {
     this.#follows.delete(room); // and last again
     this.#follows.set(room, head);
-    this.#ask({ do: "follow", room, head });
+    this.#ask({ do: "follow", rooms: [[room, head]] });
   }
 
   forget(room: string): void {
@@ -99,7 +106,7 @@ export class Tab implements Live {
 
   async kept(room: string): Promise<readonly Sequenced[]> {
     await this.#member.saved();
-    return this.#cache.events(room);
+    return (await within(LOAD_MS, this.world, this.#cache.events(room))) ?? [];
   }
 
   send(room: string, body: string): void {
@@ -134,7 +141,7 @@ export class Tab implements Live {
     this.#member.sayErased();
     this.#telling.end();
     this.#end(true);
-    await this.#cache.clear();
+    await within(LOAD_MS, this.world, this.#cache.clear());
     this.#cache.close();
   }
 
@@ -144,12 +151,10 @@ export class Tab implements Live {
 
   #askAgain(again: readonly Command[]): void {
     const { asks } = this.#member;
-    for (const command of again) {
-      if (command.do === "hello" || command.do === "wake" || command.do === "follow") continue;
-      const n = asks.ask(command);
-      if (command.do === "adopt") this.#mine.again(command.message, n);
-    }
-    for (const [room, head] of this.#follows) asks.ask({ do: "follow", room, head });
+    this.#mine.again();
+    const done: Command["do"][] = ["hello", "wake", "adopt", "follow"]; // by coming, above, and below
+    for (const command of again) if (!done.includes(command.do)) asks.ask(command);
+    if (this.#follows.size > 0) asks.ask({ do: "follow", rooms: [...this.#follows] });
   }
 
   #join(): void {

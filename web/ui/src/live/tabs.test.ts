@@ -1,5 +1,5 @@
-import { describe, expect, test } from "vitest";
-import { browser, following, net, pass, seqs, staged } from "./testing/stage.ts";
+import { describe, expect, test, vi } from "vitest";
+import { browser, following, leader, net, pass, seqs, staged } from "./testing/stage.ts";
 
 staged();
 
@@ -74,6 +74,37 @@ describe("several tabs", () => {
     net.welcomed();
     await pass();
     expect(net.asked("S")).toMatchObject({ after: 0 });
+  });
+
+  test("a tab asks the next leader for all of its rooms at once", async () => {
+    const first = await leader();
+    browser.tab(); // leads next
+    const third = browser.tab();
+    for (let i = 0; i < 50; i++) third.live.follow(`R${i}`, 0);
+    await pass();
+    const post = vi.spyOn(browser, "post");
+    first.kill();
+    await pass();
+    expect(post.mock.calls.filter(([from]) => from === third)).toHaveLength(1);
+    net.welcomed();
+    await pass();
+    expect(net.socket.sent.filter((f) => f.type === "subscribe")).toHaveLength(50);
+  });
+
+  test("a room that one tab forgets is followed on while another wants it", async () => {
+    const first = await following(3);
+    const second = browser.tab();
+    second.live.follow("R", 3);
+    await pass();
+    first.live.forget("R");
+    await pass();
+    net.serves(4);
+    await pass();
+    for (const tab of [first, second]) expect(tab.seqs("R")).toStrictEqual([1, 2, 3, 4]);
+    expect(first.state.rooms.R).toMatchObject({ cursor: 4, caughtUp: true });
+    second.live.forget("R");
+    await pass();
+    expect(second.state.rooms).toStrictEqual({});
   });
 
   test("a leader that hangs is replaced when another tab is looked at, and follows when it wakes", async () => {

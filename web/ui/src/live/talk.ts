@@ -6,7 +6,7 @@ import type { LiveState, Pending, RoomLive, Sequenced } from "./live.ts";
 /** What a tab wants from the leader. Each may be asked twice: a leader may die before it says "done". */
 export type Command =
   | { do: "hello" | "wake" | "ping" }
-  | { do: "follow"; room: string; head: number }
+  | { do: "follow"; rooms: readonly (readonly [room: string, head: number])[] }
   | { do: "forget"; room: string }
   | { do: "read"; room: string; seq: number }
   | { do: "retry" | "discard"; key: string }
@@ -18,7 +18,7 @@ export type Shared = Omit<LiveState, "leader">;
 /** What the leader tells all tabs, its own too: what is new since the last. */
 export interface Batch {
   type: "batch";
-  leader: string;
+  leader: string; // that of a later one is greater
   /** Everything, not only what is new: to those that came, or from a leader that came. */
   whole: boolean;
   line: Omit<Shared, "rooms" | "outbox" | "violations">;

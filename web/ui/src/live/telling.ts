@@ -26,15 +26,13 @@ export class Telling {
     this.#pacer.ask();
   }
 
-  batch({ resets, gone, rooms, events }: Batch): void {
+  batch({ resets, rooms, events }: Batch): void {
     for (const room of resets) this.#reset(room);
-    for (const room of gone) this.#told.delete(room);
-    for (const { room, epoch, refused } of Object.values(rooms)) {
+    for (const { room, epoch } of Object.values(rooms)) {
       const told = this.#told.get(room);
       // A page that slept through the reset notices it now.
       if (told?.epoch !== undefined && epoch !== undefined && told.epoch !== epoch) this.#reset(room);
-      if (refused) this.#told.delete(room);
-      else this.#told.set(room, { seq: this.#told.get(room)?.seq ?? 0, epoch: epoch ?? told?.epoch });
+      this.#told.set(room, { seq: this.#told.get(room)?.seq ?? 0, epoch: epoch ?? told?.epoch });
     }
     for (const [room, all] of Object.entries(events)) this.#add(room, all);
     this.#pacer.ask();

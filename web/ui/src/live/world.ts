@@ -1,5 +1,8 @@
 import { browser, type Environment } from "../net/index.ts";
 
+/** So long a disk may take for what is kept; then it goes on without. */
+export const LOAD_MS = 3_000;
+
 /** The part of Web Locks that is used. */
 export interface Locks {
   request(
@@ -41,6 +44,18 @@ export interface World {
   on(sign: Sign, f: () => void): () => void;
   /** Does f in a task of its own, without delay: timers of hidden pages come up to a minute late. */
   soon(f: () => void): void;
+}
+
+/** What the promise gives, or undefined when it takes too long. */
+export function within<T>(ms: number, world: World, promise: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = world.net.setTimeout(() => {
+      resolve(undefined);
+    }, ms);
+    promise.then(resolve, reject).finally(() => {
+      world.net.clearTimeout(timer);
+    });
+  });
 }
 
 /** The browser's. */

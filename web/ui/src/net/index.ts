@@ -20,8 +20,14 @@ export {
 } from "./frames.ts";
 export { IndexedDBStore } from "./idb.ts";
 export { newKeys } from "./key.ts";
-export { type Line, Outbox, type OutboxOptions, nextPosition } from "./outbox.ts";
-export { type Ended, type SocketOptions, type SocketState } from "./options.ts";
+export { Outbox, nextPosition } from "./outbox.ts";
+export {
+  type Ended,
+  type Line,
+  type OutboxOptions,
+  type SocketOptions,
+  type SocketState,
+} from "./options.ts";
 export { Socket } from "./socket.ts";
 export { MemoryStore, type Message, type Store, isMessage } from "./store.ts";
 export { type Cursor, type Follower, type Refusal, Subscription, type Violation } from "./subscription.ts";

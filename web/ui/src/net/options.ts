@@ -1,5 +1,7 @@
+import type { Answer } from "./connection.ts";
 import type { Environment } from "./environment.ts";
-import type { Welcome } from "./frames.ts";
+import type { Ack, Welcome } from "./frames.ts";
+import type { Message, Store } from "./store.ts";
 import type { Violation } from "./subscription.ts";
 
 /** Why a socket does not come back: its owner closed it, or it would not help. */
@@ -35,4 +37,22 @@ export interface SocketOptions {
    */
   sessionEnded?(): Promise<boolean>;
   environment?: Partial<Environment>;
+}
+
+/** What an outbox needs of a Socket. */
+export interface Line {
+  readonly environment: Environment;
+  post(message: Message, answer: Answer): boolean;
+  onOpen(f: () => void): () => void;
+}
+
+export interface OutboxOptions {
+  line: Line;
+  store: Store;
+  /** Told when `messages` is another list than before. */
+  changed?(): void;
+  /** Told when a message has got its seq; it has left the outbox. */
+  sent?(message: Message, ack: Ack): void;
+  /** Told when the store did not keep or remove something. Messages go out nevertheless. */
+  storeFailed?(err: unknown): void;
 }

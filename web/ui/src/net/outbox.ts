@@ -1,30 +1,12 @@
 import { Backoff } from "./backoff.ts";
-import type { Answer } from "./connection.ts";
-import { type Environment, guarded, type Timer } from "./environment.ts";
+import { guarded, type Timer } from "./environment.ts";
 import type { Ack, ErrorFrame } from "./frames.ts";
 import { newKeys } from "./key.ts";
-import type { Message, Store } from "./store.ts";
+import type { OutboxOptions } from "./options.ts";
+import type { Message } from "./store.ts";
 import { passing } from "./subscription.ts";
 
 const OVERDUE_MS = 20_000; // an answer that has not come by then: the message is sent again
-
-/** What an outbox needs of a Socket. */
-export interface Line {
-  readonly environment: Environment;
-  post(message: Message, answer: Answer): boolean;
-  onOpen(f: () => void): () => void;
-}
-
-export interface OutboxOptions {
-  line: Line;
-  store: Store;
-  /** Told when `messages` is another list than before. */
-  changed?(): void;
-  /** Told when a message has got its seq; it has left the outbox. */
-  sent?(message: Message, ack: Ack): void;
-  /** Told when the store did not keep or remove something. Messages go out nevertheless. */
-  storeFailed?(err: unknown): void;
-}
 
 /** A place after `last` and, as far as clocks tell, after what other tabs have written before. */
 export function nextPosition(last: number, now: number): number {
@@ -35,9 +17,11 @@ function byPosition(a: Message, b: Message): number {
   return a.position - b.position || (a.key < b.key ? -1 : 1);
 }
 
+type Failed = Message & Required<Pick<Message, "failed">>;
+
 // What one room waits for.
 interface Lane {
-  inFlight: boolean;
+  inFlight: string | undefined; // its key
   overdue: Timer | undefined; // of what is in flight
   pause: Timer | undefined;
   backoff: Backoff;
@@ -127,6 +111,16 @@ export class Outbox {
     return failed !== undefined;
   }
 
+  /** Its event came, which is as good as an ack: that may be lost, and never come again. */
+  logged(key: string): void {
+    const message = this.#messages.find((m) => m.key === key);
+    if (!message) return;
+    const lane = this.#lane(message.room);
+    if (lane.inFlight === key) this.#landed(lane);
+    this.#remove(message);
+    this.#pump(message.room);
+  }
+
   /** Stops sending. What was not acked stays in the store for the next outbox. */
   close(): void {
     this.#closed = true;
@@ -141,10 +135,8 @@ export class Outbox {
     return (this.#position = nextPosition(this.#position, this.options.line.environment.now()));
   }
 
-  #failed(key: string): (Message & Required<Pick<Message, "failed">>) | undefined {
-    return this.#messages.find(
-      (m): m is Message & Required<Pick<Message, "failed">> => m.key === key && m.failed !== undefined,
-    );
+  #failed(key: string): Failed | undefined {
+    return this.#messages.find((m): m is Failed => m.key === key && m.failed !== undefined);
   }
 
   #insert(message: Message): void {
@@ -182,7 +174,7 @@ export class Outbox {
     let lane = this.#lanes.get(room);
     if (!lane) {
       lane = {
-        inFlight: false,
+        inFlight: undefined,
         overdue: undefined,
         pause: undefined,
         backoff: new Backoff(this.options.line.environment.random),
@@ -195,9 +187,15 @@ export class Outbox {
   #pump(room: string): void {
     const lane = this.#lane(room);
     const next = this.#messages.find((m) => m.room === room && !m.failed);
-    if (this.#closed || lane.inFlight || lane.pause !== undefined || !next || this.#unkept.has(next.key))
+    if (
+      this.#closed ||
+      lane.inFlight !== undefined ||
+      lane.pause !== undefined ||
+      !next ||
+      this.#unkept.has(next.key)
+    )
       return;
-    lane.inFlight = true;
+    lane.inFlight = next.key;
     lane.overdue = this.options.line.environment.setTimeout(() => {
       this.#landed(lane);
       this.#pump(room);
@@ -212,7 +210,7 @@ export class Outbox {
   }
 
   #landed(lane: Lane): void {
-    lane.inFlight = false;
+    lane.inFlight = undefined;
     this.options.line.environment.clearTimeout(lane.overdue);
   }
 

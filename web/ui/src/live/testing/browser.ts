@@ -9,7 +9,7 @@ type Open = (url: string, protocols: string[]) => WebSocketLike;
 
 interface Holder {
   tab: FakeTab;
-  steal: () => void;
+  steal: () => unknown;
 }
 
 /** One browser with tabs: its locks, channels and databases, and what becomes of them when a tab dies. */
@@ -54,13 +54,13 @@ export class FakeBrowser {
             reject(new DOMException("forbidden", "SecurityError"));
             return;
           }
+          const stolen = () => {
+            reject(new DOMException("stolen", "AbortError"));
+          };
           const grant = () => {
-            const holder: Holder = {
-              tab,
-              steal: () => {
-                if (!tab.dead) reject(new DOMException("stolen", "AbortError"));
-              },
-            };
+            // It hears of it after all that came before, and not while it hangs.
+            const steal = () => tab.later(stolen, 0);
+            const holder: Holder = { tab, steal };
             this.#holder = holder;
             const over = () => {
               if (this.#holder === holder) this.#release();
