@@ -32,7 +32,10 @@ test("while 50 messages a second come in one types and clicks", async ({ people 
       await p.page.keyboard.type(`while it is busy ${round}.`, { delay: 20 });
       await p.page.keyboard.press("Enter");
       await p.button("Members").click();
+      const members = p.page.getByRole("dialog", { name: "Members" });
+      await members.waitFor(); // it is loaded when it is asked for
       await p.page.keyboard.press("Escape");
+      await members.waitFor({ state: "detached" });
       await p.rooms.getByRole("link", { name: other.name }).click();
       await p.page.getByRole("heading", { level: 1, name: other.name }).waitFor();
       await p.rooms.getByRole("link", { name: room.name }).click();
