@@ -5,7 +5,8 @@ import { test, unique } from "./harness/test.ts";
 
 /** Presses Tab until something has the focus, which must be seen there. */
 async function tabTo(p: Person, target: Locator) {
-  for (let n = 0; n < 60; n++) {
+  for (let n = 0; n < 400; n++) {
+    // the rooms of all tests are in the list
     if (await target.evaluate((e) => e === document.activeElement)) {
       const [outline, shadow] = await target.evaluate((e) => {
         const { outlineStyle, boxShadow } = getComputedStyle(e);
