@@ -1,4 +1,4 @@
-import { useEffect } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { useStore } from "../store/store.ts";
 import { roomAt, totalUnread } from "./news.ts";
@@ -7,7 +7,7 @@ import { roomName } from "./roomName.ts";
 /** "(3) Room – Confab", and the number at the app's icon where it is installed. */
 export function useTitle(me: string): void {
   const [path] = useLocation();
-  const unread = useStore((s) => totalUnread(s.live));
+  const unread = useSeldom(useStore((s) => totalUnread(s.live)));
   const room = roomAt(path);
   const name = useStore((s) => (room === undefined ? undefined : roomName(s, me, room)));
 
@@ -24,6 +24,26 @@ export function useTitle(me: string): void {
     },
     [],
   );
+}
+
+const SELDOM = 500; // ms: where much is said, the browser would be busy with its own frame
+
+/** A value that changes often, followed at most twice a second. */
+function useSeldom(value: number): number {
+  const [shown, setShown] = useState(value);
+  const changed = useRef(0);
+  useEffect(() => {
+    if (value === shown) return;
+    const timer = setTimeout(
+      () => {
+        changed.current = performance.now();
+        setShown(value);
+      },
+      changed.current + SELDOM - performance.now(),
+    );
+    return () => clearTimeout(timer);
+  }, [value, shown]);
+  return shown;
 }
 
 export function title(unread: number, room: string | undefined): string {
