@@ -87,7 +87,7 @@ func (r *rig) send(req *http.Request) reply {
 		r.mu.Unlock()
 	}
 	a := reply{t: r.t, status: res.Code, header: res.Result().Header, raw: res.Body.String()}
-	if strings.Contains(a.header.Get("Content-Type"), "json") {
+	if strings.Contains(a.header.Get("Content-Type"), "json") && a.header.Get("Content-Encoding") == "" {
 		require.NoError(r.t, json.Unmarshal([]byte(a.raw), &a.body), a.raw)
 	}
 	return a
