@@ -125,6 +125,7 @@ test("a link leads to its message, the first one to the beginning, and back to t
   expect(at).toBe(0);
   await p.scrollBy(5);
   await expect.poll(async () => (await onScreen(p))[0]).toBeGreaterThan(2);
+  expect((await onScreen(p))[0], "it runs on by itself").toBeLessThan(500);
 
   await p.button("Jump to newest").click();
   await expect.poll(async () => (await onScreen(p)).at(-1)).toBeGreaterThanOrEqual(head);

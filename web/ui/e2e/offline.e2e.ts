@@ -47,6 +47,7 @@ test("the app opens offline with what it has", async ({ people }) => {
   await ada.say("kept");
   await ada.sees("kept");
   await ada.served();
+  await ada.keeps("kept");
   await ada.page.close();
   await ada.context.setOffline(true);
   const again = await people.tab(ada);

@@ -112,6 +112,33 @@ export class Person {
     await this.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   }
 
+  /** Waits until an event with this text is in the browser's cache, which is written a moment after it is shown. */
+  async keeps(body: string) {
+    const search = (body: string) =>
+      indexedDB.databases().then(async (all) => {
+        for (const { name = "" } of all) {
+          const db = await new Promise<IDBDatabase>((resolve, reject) => {
+            const request = indexedDB.open(name);
+            request.onsuccess = () => resolve(request.result);
+            request.onerror = () => reject(request.error!);
+          });
+          const found: unknown[] = [];
+          if (db.objectStoreNames.contains("events"))
+            await new Promise<void>((resolve) => {
+              const events = db.transaction("events").objectStore("events").getAll();
+              events.onsuccess = () => {
+                found.push(...(events.result as unknown[]));
+                resolve();
+              };
+            });
+          db.close();
+          if (JSON.stringify(found).includes(JSON.stringify(body))) return true;
+        }
+        return false;
+      });
+    await expect.poll(() => this.page.evaluate(search, body)).toBe(true);
+  }
+
   /** Waits until nothing of one's own is on its way in the room that is open. */
   async allSent(timeout = 30_000) {
     await expect.poll(() => this.log.locator("article[data-state]").count(), { timeout }).toBe(0);

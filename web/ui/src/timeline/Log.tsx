@@ -12,11 +12,11 @@ import { Virtualizer, type VirtualizerHandle } from "virtua";
 import { useText } from "../i18n/i18n.ts";
 import type { Room } from "../store/api.ts";
 import { useStoreDispatch } from "../store/store.ts";
+import { After, Before, EDGE } from "./Edges.tsx";
 import { FAR, loadNewer, loadOlder, PAGE } from "./load.ts";
 import { indexOf, type Row, startOf } from "./rows.ts";
 import { RowView } from "./RowView.tsx";
 import { trimmed } from "./slice.ts";
-import { Again, Loading } from "./States.tsx";
 import { useKeys } from "./useKeys.ts";
 import { useRead } from "./useRead.ts";
 import { useShift } from "./useShift.ts";
@@ -41,11 +41,10 @@ interface LogProps {
   onEnd: () => void;
 }
 
-const EDGE = 48; // what stands above the rows: h-12
 const AT_END = 4;
 const NEARLY = 100;
 const RESTED = 1000; // ms
-const SETTLED = 300; // the list scrolls to a row when it has measured it
+const SETTLED = 300; // ms: rows have been measured by then
 /** Where each room was left, to come back to. */
 const left = new Map<string, { id: number; end: boolean; seq: number; offset: number }>();
 
@@ -68,7 +67,8 @@ export function Log({
   const list = useRef<VirtualizerHandle>(null);
   const pinned = useRef(true);
   const offset = useRef(0);
-  const settling = useRef(false);
+  const aim = useRef<Target>(undefined); // until its row stands still, or somebody scrolls
+  const settled = useRef<ReturnType<typeof setTimeout>>(undefined);
   const [rested, setRested] = useState(0);
   const size = useRef(0);
   const endSeen = useRef(true);
@@ -87,25 +87,40 @@ export function Log({
     el.scrollTop = size.current = el.scrollHeight;
     offset.current = el.scrollTop;
   };
+  // Not virtua's scrollToIndex: for a while after, that takes back what somebody scrolls.
+  const toAim = () => {
+    const [el, l] = [scroller.current, list.current];
+    const index = aim.current ? indexOf(rows, aim.current.seq) : -1;
+    if (!el || !l || index < 0) return;
+    const margin = aim.current?.align === "start" ? EDGE : (el.clientHeight - l.getItemSize(index)) / 2;
+    el.scrollTop = EDGE + l.getItemOffset(index) - margin;
+    [offset.current, size.current] = [el.scrollTop, el.scrollHeight];
+  };
+  const free = () => {
+    clearTimeout(settled.current);
+    aim.current = undefined;
+  };
   const onResize = () => {
     if (pinned.current) toEnd();
+    else if (aim.current) toAim();
     else size.current = scroller.current?.scrollHeight ?? 0;
   };
-  const show = ({ seq, align }: Target) => {
-    const index = indexOf(rows, seq);
-    if (index < 0) return;
+  const show = (target: Target) => {
+    if (indexOf(rows, target.seq) < 0) return;
     pinned.current = false;
-    settling.current = true;
-    setTimeout(() => (settling.current = false), SETTLED);
-    list.current?.scrollToIndex(index, { align, offset: align === "start" ? -EDGE : 0 });
+    free();
+    aim.current = target;
+    settled.current = setTimeout(free, SETTLED);
+    toAim();
   };
   useImperativeHandle(ref, () => ({ show, toEnd }));
   const onKeyDown = useKeys({ list, scroller, rows, onHome, onEnd, onUp: () => (pinned.current = false) });
+  useEffect(() => () => clearTimeout(settled.current), []);
 
   /** Looks at what is in sight: what was read, what has to be loaded. */
   const look = () => {
     const [el, l] = [scroller.current, list.current];
-    if (!el || !l || !w || rows.length === 0 || settling.current) return;
+    if (!el || !l || !w || rows.length === 0) return;
     const index = l.findItemIndex(el.scrollTop);
     const top = rows[index];
     const bottom = rows[l.findItemIndex(el.scrollTop + el.clientHeight - 1)];
@@ -131,7 +146,6 @@ export function Log({
     // It was moved up, and not by rows that changed.
     const up = el.scrollTop < offset.current - 1 && el.scrollHeight === size.current;
     [offset.current, size.current] = [el.scrollTop, el.scrollHeight];
-    settling.current = false;
     if (gap() <= AT_END) pinned.current ||= isLive(w) && !up;
     else if (up) pinned.current = false;
     look();
@@ -188,12 +202,20 @@ export function Log({
       aria-live="off"
       aria-label={text("timeline.messages", { room: room.name })}
       tabIndex={0}
-      onKeyDown={onKeyDown}
+      onKeyDown={(e) => {
+        free();
+        onKeyDown(e);
+      }}
+      onPointerDown={free}
       onWheel={(e) => {
+        free();
         if (e.deltaY < 0) pinned.current = false;
       }}
-      onTouchMove={() => (pinned.current = false)}
-      className="flex min-h-0 flex-1 flex-col overflow-x-hidden overflow-y-auto overscroll-contain -outline-offset-2"
+      onTouchMove={() => {
+        free();
+        pinned.current = false;
+      }}
+      className="flex min-h-0 flex-1 flex-col overflow-x-hidden overflow-y-auto overscroll-contain [overflow-anchor:none] -outline-offset-2"
     >
       <div className="grow" />
       <div style={{ height: EDGE }} className="shrink-0">
@@ -221,25 +243,4 @@ export function Log({
       {w && rows.length > 0 && <After room={room} w={w} />}
     </div>
   );
-}
-
-function Before({ room, w }: { room: Room; w: Window }) {
-  const text = useText();
-  const dispatch = useStoreDispatch();
-  if (w.before === "failed")
-    return <Again says="timeline.pageFailed" again={() => void dispatch(loadOlder(room.id))} />;
-  if (first(w) > 1) return <Loading />;
-  return (
-    <p className="grid h-12 place-items-center text-sm text-muted">
-      <span>{text("timeline.beginning", { room: room.name })}</span>
-    </p>
-  );
-}
-
-function After({ room, w }: { room: Room; w: Window }) {
-  const dispatch = useStoreDispatch();
-  if (isLive(w)) return <div className="h-3 shrink-0" />;
-  if (w.after === "failed")
-    return <Again says="timeline.pageFailed" again={() => void dispatch(loadNewer(room.id))} />;
-  return <Loading />;
 }
