@@ -143,7 +143,7 @@ func TestClient_throughCuts(t *testing.T) {
 	}
 	require.NoError(t, <-sent)
 	require.GreaterOrEqual(t, lineA.dials, 4)
-	require.GreaterOrEqual(t, lineB.dials, 4)
+	require.GreaterOrEqual(t, lineB.dials, 3) // all may have come before the last cut
 }
 
 // TestClient_ackThatGotLost: what was posted, but not acked, is sent again under the

@@ -145,6 +145,7 @@ export function Log({
     if (!el || !w) return;
     // It was moved up, and not by rows that changed.
     const up = el.scrollTop < offset.current - 1 && el.scrollHeight === size.current;
+    if (el.scrollHeight === size.current && Math.abs(el.scrollTop - offset.current) > 1) free();
     [offset.current, size.current] = [el.scrollTop, el.scrollHeight];
     if (gap() <= AT_END) pinned.current ||= isLive(w) && !up;
     else if (up) pinned.current = false;
