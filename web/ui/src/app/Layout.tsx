@@ -1,6 +1,7 @@
 import { lazy, useState } from "react";
-import { Route, Switch, useRoute } from "wouter";
+import { Route, Switch, useLocation, useRoute } from "wouter";
 import { useText } from "../i18n/i18n.ts";
+import { roomAt } from "../rooms/path.ts";
 import { RoomList } from "../rooms/RoomList.tsx";
 import { RoomPage } from "../rooms/RoomPage.tsx";
 import { useFollowing } from "../rooms/useRooms.ts";
@@ -18,9 +19,9 @@ const Shortcuts = lazy(() => import("./Shortcuts.tsx"));
 export function Layout({ signOut }: { signOut: () => Promise<void> }) {
   const text = useText();
   const [atRooms] = useRoute("/");
-  const [, here] = useRoute("/rooms/:room/*?");
+  const [path] = useLocation();
   const [dialog, setDialog] = useState<"connection" | "shortcuts">();
-  const open = idOf(here?.room);
+  const open = roomAt(path);
   useFollowing(open);
   useShortcuts(open, () => setDialog("shortcuts"));
 
@@ -61,7 +62,7 @@ export function Layout({ signOut }: { signOut: () => Promise<void> }) {
               <Welcome />
             </Route>
             <Route path="/rooms/:room/:seq?">
-              {({ room, seq }) => <RoomPage key={room} id={idOf(room) ?? room} at={place(seq)} />}
+              {({ room, seq }) => <RoomPage key={room} id={open ?? room} at={place(seq)} />}
             </Route>
             <Route path="/account">
               <Account />
@@ -79,15 +80,6 @@ export function Layout({ signOut }: { signOut: () => Promise<void> }) {
       </Lazily>
     </div>
   );
-}
-
-/** The room of a path. */
-function idOf(part: string | undefined): string | undefined {
-  try {
-    return part === undefined ? undefined : decodeURIComponent(part);
-  } catch {
-    return part; // somebody typed it; there is no such room
-  }
 }
 
 /** The seq of a path, if it is one. */

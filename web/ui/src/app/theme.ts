@@ -1,3 +1,5 @@
+import { keep, kept } from "../store/kept.ts";
+
 export type Theme = "system" | "light" | "dark";
 export const themes: readonly Theme[] = ["system", "light", "dark"];
 
@@ -5,12 +7,7 @@ const KEPT = "confab.theme";
 const dark = globalThis.matchMedia("(prefers-color-scheme: dark)");
 
 export function theme(): Theme {
-  try {
-    const kept = localStorage.getItem(KEPT);
-    return themes.find((t) => t === kept) ?? "system";
-  } catch {
-    return "system"; // the browser keeps nothing
-  }
+  return themes.find((t) => t === kept(KEPT)) ?? "system";
 }
 
 /** Shows the page in the chosen theme, and follows the system where that is the choice. */
@@ -22,11 +19,7 @@ export function startTheme(): void {
 }
 
 export function setTheme(t: Theme): void {
-  try {
-    localStorage.setItem(KEPT, t);
-  } catch {
-    // it holds for this page, then
-  }
+  keep(KEPT, t);
   show(t);
 }
 

@@ -1,29 +1,18 @@
-import { type ReactNode, useEffect, useState } from "react";
+import type { ReactNode } from "react";
 import { useText } from "../i18n/i18n.ts";
+import { useCopied } from "./useCopied.ts";
 
 const shown = 2500; // ms
 
 /** Copies text, and says whether it did: put `said` somewhere. */
 export function useCopy(): { copy: (what: string) => void; said: ReactNode } {
   const text = useText();
-  const [done, setDone] = useState<{ ok: boolean }>();
-  useEffect(() => {
-    if (!done) return;
-    const timer = setTimeout(() => setDone(undefined), shown);
-    return () => clearTimeout(timer);
-  }, [done]);
-  // Without https there is no clipboard.
-  const clipboard = navigator.clipboard as Clipboard | undefined;
-  const copy = (what: string) =>
-    void (clipboard?.writeText(what) ?? Promise.reject(new Error("no clipboard"))).then(
-      () => setDone({ ok: true }),
-      () => setDone({ ok: false }),
-    );
+  const { copied, copy } = useCopied(shown);
   const said = (
     <span role="status" className="pointer-events-none fixed inset-x-0 bottom-24 z-40 flex justify-center">
-      {done && (
+      {copied !== undefined && (
         <span className="rounded-full bg-text px-4 py-1.5 text-sm text-ground">
-          {text(done.ok ? "app.copied" : "app.notCopied")}
+          {text(copied ? "app.copied" : "app.notCopied")}
         </span>
       )}
     </span>

@@ -4,6 +4,7 @@ import { filterId } from "../rooms/RoomList.tsx";
 import { beside } from "../rooms/order.ts";
 import { useRooms } from "../rooms/useRooms.ts";
 import { useLive } from "../store/useLive.ts";
+import { roomPath } from "../rooms/path.ts";
 
 /** The shortcuts that hold everywhere; the sheet tells them. */
 export function useShortcuts(open: string | undefined, showSheet: () => void): void {
@@ -21,7 +22,7 @@ export function useShortcuts(open: string | undefined, showSheet: () => void): v
       requestAnimationFrame(() => document.getElementById(filterId)?.focus());
     } else if (step && e.altKey && !mod) {
       const to = beside(mine, open, step, e.shiftKey ? live.state.rooms : undefined);
-      if (to) navigate(`/rooms/${encodeURIComponent(to.id)}`);
+      if (to) navigate(roomPath(to.id));
     } else if (e.key === "?" && !mod && !e.altKey && !typing(e.target)) {
       showSheet();
     } else if (e.key === "Escape") {

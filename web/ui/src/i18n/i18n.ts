@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from "react";
+import { keep, kept } from "../store/kept.ts";
 import { de } from "./de.ts";
 import { type Catalogue, en, type Key } from "./en.ts";
 
@@ -8,19 +9,15 @@ export const languages: Record<Language, string> = { en: "English", de: "Deutsch
 const catalogues: Record<Language, Catalogue> = { en, de };
 const KEPT = "confab.language";
 const listeners = new Set<() => void>();
-let current: Language = kept() ?? preferred();
+let current: Language = chosen() ?? preferred();
 
 function isLanguage(v: unknown): v is Language {
   return typeof v === "string" && v in catalogues;
 }
 
-function kept(): Language | undefined {
-  try {
-    const v: unknown = globalThis.localStorage.getItem(KEPT);
-    return isLanguage(v) ? v : undefined;
-  } catch {
-    return undefined; // the browser keeps nothing
-  }
+function chosen(): Language | undefined {
+  const v = kept(KEPT);
+  return isLanguage(v) ? v : undefined;
 }
 
 function preferred(): Language {
@@ -38,11 +35,7 @@ export function language(): Language {
 /** Changes the language of the whole page and keeps it in this browser. */
 export function setLanguage(l: Language): void {
   current = l;
-  try {
-    globalThis.localStorage.setItem(KEPT, l);
-  } catch {
-    // it holds for this page, then
-  }
+  keep(KEPT, l);
   for (const f of listeners) f();
 }
 

@@ -1,3 +1,4 @@
+import { done } from "../net/idb.ts";
 import { decodeEvent } from "../net/index.ts";
 import type { Sequenced } from "./live.ts";
 import { isKeptRoom, KEPT, type KeptRoom } from "./room.ts";
@@ -172,17 +173,6 @@ function readable(kept: unknown, seq: number): Sequenced | undefined {
   } catch {
     return undefined;
   }
-}
-
-function done<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => {
-      resolve(request.result);
-    };
-    request.onerror = () => {
-      reject(request.error ?? new Error("the request failed"));
-    };
-  });
 }
 
 function completed(tx: IDBTransaction): Promise<void> {

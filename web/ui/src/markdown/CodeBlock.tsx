@@ -1,5 +1,5 @@
 import { Check, Copy } from "lucide-react";
-import { useEffect, useState } from "react";
+import { canCopy, useCopied } from "../app/useCopied.ts";
 import { useText } from "../i18n/i18n.ts";
 import "./code.css";
 import { useHighlighted } from "./useHighlighted.ts";
@@ -25,31 +25,16 @@ export function CodeBlock({ text, language, gap }: { text: string; language: str
 
 function CopyButton({ text }: { text: string }) {
   const t = useText();
-  const [copied, setCopied] = useState(false);
-  useEffect(() => {
-    if (!copied) return;
-    const timer = setTimeout(() => setCopied(false), 2000);
-    return () => clearTimeout(timer);
-  }, [copied]);
-  const copy = () =>
-    navigator.clipboard.writeText(text).then(
-      () => setCopied(true),
-      () => setCopied(false),
-    );
+  const { copied, copy } = useCopied();
   const Icon = copied ? Check : Copy;
   return (
     <button
       type="button"
       aria-label={t(copied ? "code.copied" : "code.copy")}
-      onClick={() => void copy()}
+      onClick={() => copy(text)}
       className="absolute end-1 top-1 grid size-8 place-items-center rounded bg-code text-muted opacity-0 group-hover/code:opacity-100 hover:text-text focus-visible:opacity-100 pointer-coarse:opacity-100"
     >
       <Icon size={16} aria-hidden />
     </button>
   );
-}
-
-/** Only pages that came over TLS (or from localhost) may. */
-function canCopy(): boolean {
-  return typeof navigator !== "undefined" && "clipboard" in navigator;
 }

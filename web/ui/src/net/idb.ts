@@ -69,7 +69,8 @@ export class IndexedDBStore implements Store {
   }
 }
 
-function done<T>(request: IDBRequest<T>): Promise<T> {
+/** What a request of IndexedDB comes to. */
+export function done<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => {
       resolve(request.result);

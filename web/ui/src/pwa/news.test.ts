@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { idle } from "../live/idle.ts";
 import type { LiveState, RoomLive } from "../live/live.ts";
-import { News, roomAt, totalUnread } from "./news.ts";
+import { roomAt } from "../rooms/path.ts";
+import { News, totalUnread } from "./news.ts";
 import { title } from "./useTitle.ts";
 
 /** A room with messages up to `seq`, read up to `read`. */

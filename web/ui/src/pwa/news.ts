@@ -61,13 +61,3 @@ export class News {
 export function totalUnread(state: LiveState): number {
   return Object.values(state.rooms).reduce((n, r) => n + (r.refused ? 0 : r.unread), 0);
 }
-
-/** The room at a path of the app. */
-export function roomAt(path: string): string | undefined {
-  const id = /^\/rooms\/([^/]+)/.exec(path)?.[1];
-  try {
-    return id && decodeURIComponent(id);
-  } catch {
-    return undefined; // not a path of ours
-  }
-}

@@ -1,5 +1,7 @@
 import { text } from "../i18n/i18n.ts";
 import { plain } from "../markdown/plain.ts";
+import { roomPath } from "../rooms/path.ts";
+import { keep, kept } from "../store/kept.ts";
 import type { Notice } from "./news.ts";
 
 const KEPT = "confab.notify";
@@ -11,7 +13,7 @@ export type Permission = "off" | "on" | "blocked" | "none";
 export function permission(): Permission {
   if (typeof Notification === "undefined") return "none";
   if (Notification.permission === "denied") return "blocked";
-  return Notification.permission === "granted" && wanted() ? "on" : "off";
+  return Notification.permission === "granted" && kept(KEPT) === "on" ? "on" : "off";
 }
 
 export function onPermission(f: () => void): () => void {
@@ -26,25 +28,13 @@ export function onPermission(f: () => void): () => void {
 /** Only in answer to a click: browsers refuse to ask otherwise, and people refuse too. */
 export async function switchNotifications(on: boolean): Promise<void> {
   if (on) await Notification.requestPermission();
-  try {
-    localStorage.setItem(KEPT, on ? "on" : "off");
-  } catch {
-    // it cannot be remembered, so it stays off
-  }
+  keep(KEPT, on ? "on" : "off");
   for (const f of listeners) f();
-}
-
-function wanted(): boolean {
-  try {
-    return localStorage.getItem(KEPT) === "on";
-  } catch {
-    return false;
-  }
 }
 
 /** Shows what came to a room, in place of what was shown of it before. */
 export async function show({ room, last, count }: Notice, name: string): Promise<void> {
-  const url = `/rooms/${encodeURIComponent(room)}/${last.seq}`;
+  const url = roomPath(room, last.seq);
   const body = count > 1 ? text("notify.unread", { count }) : `${last.actor.name}: ${plain(last.body)}`;
   const options = { body, tag: room, data: url, icon: "/icon-192.png" };
   const registration = await worker();

@@ -2,7 +2,8 @@ import { useEffect } from "react";
 import { useStore as useReduxStore } from "react-redux";
 import { useLocation } from "wouter";
 import type { State } from "../store/store.ts";
-import { News, roomAt } from "./news.ts";
+import { roomAt } from "../rooms/path.ts";
+import { News } from "./news.ts";
 import { hide, onOpen, permission, show } from "./notifications.ts";
 import { roomName } from "./roomName.ts";
 

@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { useStore } from "../store/store.ts";
-import { roomAt, totalUnread } from "./news.ts";
+import { roomAt } from "../rooms/path.ts";
+import { totalUnread } from "./news.ts";
 import { roomName } from "./roomName.ts";
 
 /** "(3) Room – Confab", and the number at the app's icon where it is installed. */

@@ -37,18 +37,14 @@ export function AddMember({ room, members }: { room: Room; members: readonly Mem
         if (who.trim() !== "") void add(only ?? who.trim());
       }}
     >
-      <div className="flex items-end gap-2">
-        <div className="flex-1">
-          <Field
-            label={text("rooms.add")}
-            autoComplete="off"
-            spellCheck={false}
-            placeholder={text("rooms.addPlaceholder")}
-            value={who}
-            onChange={(e) => setWho(e.target.value)}
-          />
-        </div>
-      </div>
+      <Field
+        label={text("rooms.add")}
+        autoComplete="off"
+        spellCheck={false}
+        placeholder={text("rooms.addPlaceholder")}
+        value={who}
+        onChange={(e) => setWho(e.target.value)}
+      />
       <p className="text-sm text-muted">{text("rooms.addHint")}</p>
       {found.map((u) => (
         <Person key={u.id} user={u} busy={isLoading} add={() => void add(u.id)} />

@@ -6,6 +6,7 @@ import { Alert, Button, Field } from "../app/ui.tsx";
 import { useText } from "../i18n/i18n.ts";
 import { newKeys } from "../net/index.ts";
 import { useCreateRoomMutation, type Visibility } from "../store/api.ts";
+import { roomPath } from "./path.ts";
 
 const newKey = newKeys(Date.now);
 
@@ -27,7 +28,7 @@ export default function NewRoom({ close }: { close: () => void }) {
     if (!same) setAsked({ for: JSON.stringify(what), key });
     const made = await create({ ...what, key });
     if (!made.data) return;
-    navigate(`/rooms/${encodeURIComponent(made.data.room.id)}`);
+    navigate(roomPath(made.data.room.id));
     close();
   }
 

@@ -6,6 +6,7 @@ import { IconButton } from "../app/ui.tsx";
 import { useText } from "../i18n/i18n.ts";
 import { type Room, useMembersQuery } from "../store/api.ts";
 import { useCopy } from "../app/useCopy.tsx";
+import { roomPath } from "./path.ts";
 
 const Members = lazy(() => import("./Members.tsx"));
 const Leave = lazy(() => import("./Leave.tsx"));
@@ -45,7 +46,7 @@ export function RoomHeader({ room, titleRef }: RoomHeaderProps) {
       </IconButton>
       <IconButton
         label={text("rooms.copyLink")}
-        onClick={() => link.copy(`${location.origin}/rooms/${encodeURIComponent(room.id)}`)}
+        onClick={() => link.copy(location.origin + roomPath(room.id))}
       >
         <Link2 size={18} aria-hidden />
       </IconButton>

@@ -6,6 +6,7 @@ import { plain } from "../markdown/plain.ts";
 import { useReader } from "../markdown/reader.ts";
 import type { Room } from "../store/api.ts";
 import { useStore } from "../store/store.ts";
+import { roomPath } from "./path.ts";
 
 interface RoomLinkProps {
   room: Room;
@@ -23,7 +24,7 @@ export const RoomLink = memo(function RoomLink({ room, current }: RoomLinkProps)
   const unread = useStore((s) => (room.member ? (s.live.rooms[room.id]?.unread ?? 0) : 0));
   return (
     <Link
-      href={`/rooms/${encodeURIComponent(room.id)}`}
+      href={roomPath(room.id)}
       aria-current={current ? "page" : undefined}
       className={`flex items-center gap-2 rounded-md px-2 ${room.member ? "h-14" : "h-9"} ${current ? "bg-hover" : "hover:bg-hover"}`}
     >

@@ -1,12 +1,12 @@
 import { Check, Copy, Link2, type LucideIcon } from "lucide-react";
-import { useEffect, useState } from "react";
+import { canCopy, useCopied } from "../app/useCopied.ts";
 import { useText } from "../i18n/i18n.ts";
 import type { Key } from "../i18n/en.ts";
 
 /** What one can do with a message: seen on hover, or when the focus is in it. */
 export function Actions({ href, text }: { href: string; text: string }) {
   // Not there over plain HTTP from another computer: no button that does nothing, then.
-  if (!("clipboard" in navigator)) return null;
+  if (!canCopy()) return null;
   return (
     <div className="absolute -top-4 right-3 flex rounded border border-line bg-raised opacity-0 shadow-sm group-focus-within:opacity-100 group-hover:opacity-100">
       <CopyButton label="timeline.copyText" icon={Copy} what={() => text} />
@@ -17,18 +17,7 @@ export function Actions({ href, text }: { href: string; text: string }) {
 
 function CopyButton({ label, icon, what }: { label: Key; icon: LucideIcon; what: () => string }) {
   const text = useText();
-  const [copied, setCopied] = useState(false);
-  useEffect(() => {
-    if (!copied) return;
-    const timer = setTimeout(() => setCopied(false), 2000);
-    return () => clearTimeout(timer);
-  }, [copied]);
-  const copy = () => {
-    navigator.clipboard.writeText(what()).then(
-      () => setCopied(true),
-      () => setCopied(false), // the browser does not let us
-    );
-  };
+  const { copied, copy } = useCopied();
   const name = text(copied ? "timeline.copied" : label);
   const Icon = copied ? Check : icon;
   return (
@@ -36,7 +25,7 @@ function CopyButton({ label, icon, what }: { label: Key; icon: LucideIcon; what:
       type="button"
       aria-label={name}
       title={name}
-      onClick={copy}
+      onClick={() => copy(what())}
       className="grid size-8 place-items-center text-muted hover:bg-hover hover:text-text"
     >
       <Icon size={16} aria-hidden />

@@ -6,6 +6,7 @@ import { Body } from "./Body.tsx";
 import { Failed, Sending } from "./Outgoing.tsx";
 import type { MessageRow } from "./rows.ts";
 import { When } from "./When.tsx";
+import { roomPath } from "../rooms/path.ts";
 
 interface MessageProps {
   room: string;
@@ -17,7 +18,7 @@ interface MessageProps {
 /** A message. One element from its writing to its place in the log, so that nothing flickers on the way. */
 export const Message = memo(function Message({ room, row, marked }: MessageProps) {
   const [near, setNear] = useState(false);
-  const href = row.seq === undefined ? undefined : `/rooms/${encodeURIComponent(room)}/${row.seq}`;
+  const href = row.seq === undefined ? undefined : roomPath(room, row.seq);
   const ground = marked ? "bg-warn-ground" : row.own ? "bg-own" : "hover:bg-hover/50";
   return (
     <article

@@ -3,6 +3,7 @@ import { language, useText } from "../i18n/i18n.ts";
 import type { Sequenced } from "../live/live.ts";
 import type { SystemRow } from "./rows.ts";
 import { When } from "./When.tsx";
+import { roomPath } from "../rooms/path.ts";
 
 const NAMED = 3;
 
@@ -25,7 +26,7 @@ export const System = memo(function System({ room, row, marked }: SystemProps) {
       <span className="min-w-0 break-words">{says(row.events, text)}</span>
       <When
         at={row.at}
-        href={`/rooms/${encodeURIComponent(room)}/${row.seq}`}
+        href={roomPath(room, row.seq)}
         short
         className="opacity-0 group-focus-within:opacity-100 group-hover:opacity-100"
       />

@@ -13,6 +13,7 @@ import { headKnown, shown } from "./slice.ts";
 import { Opening } from "./States.tsx";
 import { useUnread } from "./useUnread.ts";
 import { contains, isLive, type Target } from "./window.ts";
+import { roomPath } from "../rooms/path.ts";
 
 const MARKED_FOR = 3000;
 
@@ -48,7 +49,7 @@ function RoomTimeline({ room, at }: { room: Room; at: number | undefined }) {
   }, [w, pending, live.user, unread.divider]);
 
   const toNewest = () => {
-    if (at !== undefined) navigate(`/rooms/${encodeURIComponent(room.id)}`);
+    if (at !== undefined) navigate(roomPath(room.id));
     if (w && isLive(w)) log.current?.toEnd();
     else void dispatch(openNewest(room.id, Math.max(head, w?.head ?? 0), live));
   };
