@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,7 +48,6 @@ func browse(t *testing.T, mode, url string, servers []*process, env ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dependOnSources(t, dir)
 	profiles := t.TempDir()
 	t.Cleanup(func() { endBrowsers(t, profiles) })
 	control := newBrowserControl(t, servers)
@@ -100,18 +98,4 @@ func writeRooms(t *testing.T, data string) (told string) {
 	}
 	t.Logf("%d messages written in %v", *browserBig, time.Since(start).Round(time.Millisecond))
 	return string(out)
-}
-
-// dependOnSources looks at every file of the tests: go test keeps a result as long as the
-// files that the test itself looked at stay the same.
-func dependOnSources(t *testing.T, dir string) {
-	t.Helper()
-	if err := filepath.WalkDir(filepath.Join(dir, "e2e"), func(path string, _ fs.DirEntry, err error) error {
-		if err == nil {
-			_, err = os.Stat(path)
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -1,12 +1,15 @@
 // Package uitest makes tests that Vitest runs subtests of a Go test, so that they are
-// counted and shown like all others.
+// counted and shown like all others. Node and the packages of web/ui have to be there: what
+// is missing fails a test, nothing is skipped for want of it.
 package uitest
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,23 +41,13 @@ type report struct {
 	}
 }
 
-// Run returns when the tests have ended, each a subtest below its file's. What is missing
-// fails the test: nothing is skipped for want of Node.
+// Run returns when the tests have ended, each a subtest below its file's.
 func Run(t *testing.T, v Vitest) {
 	t.Helper()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Fatalf("the tests of the browser's side need Node 20.19 or newer (make setup installs it): %v", err)
-	}
-	vitest := filepath.Join(v.Dir, "node_modules", "vitest", "vitest.mjs")
-	if _, err := os.Stat(vitest); err != nil {
-		t.Fatalf("its packages are not installed (make setup does it, or npm ci in %s): %v", v.Dir, err)
-	}
 	out := filepath.Join(t.TempDir(), "report.json")
-	args := append([]string{vitest, "run", "--reporter=json", "--outputFile=" + out, "--reporter=default"}, v.Args...)
-	cmd := exec.Command(node, args...)
-	cmd.Dir = v.Dir
-	cmd.Env = append(append(os.Environ(), "CI=1", "NO_COLOR=1"), v.Env...)
+	args := append([]string{"run", "--reporter=json", "--outputFile=" + out, "--reporter=default"}, v.Args...)
+	cmd := Node(t, v.Dir, "vitest/vitest.mjs", args...)
+	cmd.Env = append(cmd.Env, v.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its workers end with it
 	said := &strings.Builder{}
 	cmd.Stdout, cmd.Stderr = said, said
@@ -87,6 +80,46 @@ func Run(t *testing.T, v Vitest) {
 	r.tell(t, v.Dir)
 	if ended != nil && !t.Failed() {
 		t.Errorf("vitest ended with %v:\n%s", ended, said)
+	}
+}
+
+// Node is a tool of those in dir/node_modules with its arguments, not started yet.
+func Node(t *testing.T, dir, tool string, args ...string) *exec.Cmd {
+	t.Helper()
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Fatalf("the tests of the browser's side need Node 20.19 or newer (see what make setup says): %v", err)
+	}
+	tool = filepath.Join(dir, "node_modules", tool)
+	if _, err := os.Stat(tool); err != nil {
+		t.Fatalf("its packages are not installed (make setup does it, or npm ci in %s): %v", dir, err)
+	}
+	dependOnSources(t, dir)
+	cmd := exec.Command(node, append([]string{tool}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = slices.DeleteFunc(append(os.Environ(), "CI=1", "NO_COLOR=1"), func(v string) bool {
+		return strings.HasPrefix(v, "NODE_ENV=") // each tool knows its own
+	})
+	return cmd
+}
+
+// dependOnSources looks at every file that the tools may read: go test keeps the result of
+// a test as long as the files that the test itself looked at stay the same.
+func dependOnSources(t *testing.T, dir string) {
+	t.Helper()
+	for _, root := range []string{dir, filepath.Join(dir, "..", "frames", "testdata")} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && slices.Contains([]string{"node_modules", "dist", "out"}, d.Name()) {
+				return fs.SkipDir
+			}
+			if err == nil {
+				_, err = os.Stat(path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
