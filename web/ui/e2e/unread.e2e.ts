@@ -10,10 +10,10 @@ test("what came meanwhile is counted, and the first of it is a click away", asyn
   await ada.say(busy.id, "before");
   await bob.enter(busy.id);
   await bob.sees("before");
-  await bob.line("open");
-  await bob.enter(quiet.id);
   const link = bob.rooms.getByRole("link", { name: busy.name });
-  await link.waitFor();
+  await link.getByText("Ada: before").waitFor();
+  await link.getByText(/unread/).waitFor({ state: "detached" }); // it counts as read
+  await bob.rooms.getByRole("link", { name: quiet.name }).click();
   for (let n = 1; n <= 120; n++) await ada.say(busy.id, `missed ${n}.`);
   await link.getByText("120 unread messages").waitFor({ state: "attached" });
   await expect.poll(() => bob.page.title()).toMatch(/^\(120\) /);
