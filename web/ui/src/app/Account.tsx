@@ -1,6 +1,5 @@
-import { ArrowLeft } from "lucide-react";
 import { useId, useState } from "react";
-import { Link } from "wouter";
+import { Back } from "./Back.tsx";
 import type { Key } from "../i18n/en.ts";
 import { useText } from "../i18n/i18n.ts";
 import { NotificationsSwitch } from "../pwa/NotificationsSwitch.tsx";
@@ -25,13 +24,7 @@ export default function Account() {
   return (
     <>
       <header className="flex min-h-14 shrink-0 items-center gap-1 border-b border-line px-2 pt-[env(safe-area-inset-top)] md:pl-4">
-        <Link
-          href="/"
-          aria-label={text("rooms.back")}
-          className="flex size-9 items-center justify-center rounded-md hover:bg-hover md:hidden"
-        >
-          <ArrowLeft size={20} aria-hidden />
-        </Link>
+        <Back />
         <h1 className="text-base font-semibold">{text("app.account")}</h1>
       </header>
       <div className="min-h-0 flex-1 overflow-y-auto">

@@ -1,6 +1,6 @@
-import { ArrowLeft, DoorOpen, Link2, Lock, Users } from "lucide-react";
+import { DoorOpen, Link2, Lock, Users } from "lucide-react";
 import { lazy, type Ref, useState } from "react";
-import { Link } from "wouter";
+import { Back } from "../app/Back.tsx";
 import { Lazily } from "../app/Lazily.tsx";
 import { IconButton } from "../app/ui.tsx";
 import { useText } from "../i18n/i18n.ts";
@@ -24,13 +24,7 @@ export function RoomHeader({ room, titleRef }: RoomHeaderProps) {
   const count = data?.members.length;
   return (
     <header className="flex min-h-14 items-center gap-1 border-b border-line px-2 pt-[env(safe-area-inset-top)] md:pl-4">
-      <Link
-        href="/"
-        aria-label={text("rooms.back")}
-        className="flex size-9 shrink-0 items-center justify-center rounded-md hover:bg-hover md:hidden"
-      >
-        <ArrowLeft size={20} aria-hidden />
-      </Link>
+      <Back />
       <div className="min-w-0 flex-1">
         <h1 ref={titleRef} tabIndex={-1} className="truncate text-base leading-5 font-semibold outline-none">
           <bdi>{room.name}</bdi>
