@@ -22,6 +22,8 @@ type commands struct {
 	ShowConfig configCmd  `cmd:"" name:"config" help:"Print the settings in force, secrets redacted."`
 	Rebuild    rebuildCmd `cmd:"" help:"Make the views of the history again from the archive. Stop the projectors first, or let it wait for them."`
 	Poison     poisonCmd  `cmd:"" help:"Look after entries of the log that could not be read and were set aside."`
+	Bench      benchCmd   `cmd:"" help:"Measure a server, its own or a running one, and check what it delivers meanwhile. Linux only."`
+	BenchFloor floorCmd   `cmd:"" hidden:""`
 	Health     healthCmd  `cmd:"" help:"Ask the server at the listen address whether it is alive; for container health checks."`
 }
 

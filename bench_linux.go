@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// benchCmd measures. What a scenario measures and what must hold meanwhile stands at its
+// entry in benchScenarios; README.md says how to read the figures.
+type benchCmd struct {
+	Scenarios []string `arg:"" optional:"" help:"Scenarios to run; none: all of them. See --list."`
+
+	List    bool          `help:"List the scenarios."`
+	JSON    bool          `name:"json" help:"One JSON object for each scenario instead of tables."`
+	Short   bool          `help:"A tenth of the clients, events and time."`
+	Time    time.Duration `default:"10s" help:"How long each load lasts."`
+	Log     string        `name:"appendonly" enum:"no,always,embedded" default:"no" help:"How the Redis of a server of its own keeps the log: no (in memory only), always (fsync before every answer), embedded (no Redis at all)."`
+	Target  string        `name:"target" help:"host:port of a running server, with CONFAB_LIMITS=off and guests, to measure instead of one of its own."`
+	PIDs    []int         `name:"pid" help:"Processes of the running server on this machine, for its processor time and memory."`
+	Profile string        `type:"path" help:"Folder for a CPU profile of the server of its own during each load."`
+}
+
+// benchScenario is a named measurement with an invariant of its own.
+type benchScenario struct {
+	name string
+	help string
+	own  bool // works only with servers of its own
+	run  func(context.Context, *bench) error
+}
+
+var benchScenarios = []benchScenario{
+	{"fanout", "1 room of 1,000, more and more messages a second, until the 99th percentile of delivery passes 60 ms", false, benchFanout},
+	{"cost", "1 room of 1,000, 50 messages/s: the server's processor time for each delivery", false, benchCost},
+	{"append", "1,000 rooms of 1: messages logged and acked, at 30,000/s offered and at more than can be carried", false, benchAppend},
+	{"latency", "1,000 rooms of 10, 200 messages/s: from sending to delivery", false, benchLatency},
+	{"idle", "10,000 connections, each in a room: the server's memory for each", false, benchIdle},
+	{"crowd", "60,000 connections through NGINX to 4 nodes, a message for each", true, benchCrowd},
+	{"storm", "10,000 clients in rooms of 100 are cut at once, and come back for 100 events each", false, benchStorm},
+	{"depth", "coming back for 10, 10,000 and 1,000,000 events", true, benchDepth},
+	{"project", "the projector: events/s beside a plain bulk insert, lag at 10,000 messages/s", true, benchProject},
+	{"history", "a page of 50 in rooms of 1,000, 100,000 and 1,000,000 messages", true, benchHistory},
+	{"start", "from start to ready with 0 and with 1,000,000 stored events", true, benchStart},
+	{"redis", "bytes in Redis for each event, commands and round trips for each message", true, benchRedis},
+}
+
+// bench is what a scenario works with.
+type bench struct {
+	*benchReport
+	cmd    benchCmd
+	server *benchServer // nil where the scenario starts its own
+}
+
+// scaled is n, or a tenth of it in a short run.
+func (b *bench) scaled(n int) int {
+	if b.cmd.Short {
+		return max(1, n/10)
+	}
+	return n
+}
+
+// Run runs the scenarios one after the other. It fails when an invariant was broken; a
+// missed goal is no failure.
+func (c benchCmd) Run(ctx context.Context, stdout io.Writer) error {
+	if c.List {
+		return listBench(stdout)
+	}
+	if c.Short {
+		c.Time = min(c.Time, 2*time.Second)
+	}
+	chosen, err := c.chosen()
+	if err != nil {
+		return err
+	}
+	// The clients of set-up are many, too.
+	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = benchAtOnce
+	var failed []string
+	for _, s := range chosen {
+		report, err := c.one(ctx, s)
+		if err != nil {
+			report.fail("%v", err)
+		}
+		if len(report.Failed) > 0 {
+			failed = append(failed, s.name)
+		}
+		write := report.writeTable
+		if c.JSON {
+			write = report.writeJSON
+		}
+		if err := write(stdout); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("bench: broken invariants in %s", strings.Join(failed, ", "))
+	}
+	return nil
+}
+
+func (c benchCmd) chosen() ([]benchScenario, error) {
+	if len(c.Scenarios) == 0 {
+		return slices.DeleteFunc(slices.Clone(benchScenarios), func(s benchScenario) bool { return c.Target != "" && s.own }), nil
+	}
+	var chosen []benchScenario
+	for _, name := range c.Scenarios {
+		i := slices.IndexFunc(benchScenarios, func(s benchScenario) bool { return s.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("bench: there is no scenario %q; confab bench --list lists them", name)
+		}
+		if benchScenarios[i].own && c.Target != "" {
+			return nil, fmt.Errorf("bench: %s works only with a server of its own; leave --target out", name)
+		}
+		chosen = append(chosen, benchScenarios[i])
+	}
+	return chosen, nil
+}
+
+func (c benchCmd) one(ctx context.Context, s benchScenario) (*benchReport, error) {
+	b := &bench{benchReport: &benchReport{Scenario: s.name, Redis: c.Log}, cmd: c}
+	if c.Target != "" {
+		b.Redis = "of the running server"
+	}
+	if !s.own {
+		server, err := c.server(ctx)
+		if err != nil {
+			return b.benchReport, err
+		}
+		defer server.stop()
+		b.server = server
+	}
+	err := s.run(ctx, b)
+	if err != nil && b.server != nil {
+		err = errors.Join(err, b.server.complaints())
+	}
+	return b.benchReport, err
+}
+
+func listBench(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, s := range benchScenarios {
+		fmt.Fprintf(t, "%s\t%s\n", s.name, s.help)
+	}
+	return t.Flush()
+}
+
+func benchCrowd(context.Context, *bench) error { return errors.New("not yet") }
+
+func benchStorm(context.Context, *bench) error { return errors.New("not yet") }
+
+func benchDepth(context.Context, *bench) error { return errors.New("not yet") }
+
+func benchProject(context.Context, *bench) error { return errors.New("not yet") }
+
+func benchHistory(context.Context, *bench) error { return errors.New("not yet") }
+
+func benchStart(context.Context, *bench) error { return errors.New("not yet") }
+
+func benchRedis(context.Context, *bench) error { return errors.New("not yet") }

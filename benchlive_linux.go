@@ -1,0 +1,402 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"confab/domain"
+	"confab/web/client"
+	"confab/web/swarm"
+)
+
+const (
+	benchAtOnce = 32  // calls of set-up
+	benchBody   = 128 // bytes of a message's body
+	settleTime  = 30 * time.Second
+)
+
+// guests signs n people in.
+func (b *bench) guests(ctx context.Context, n int) ([]*client.Session, error) {
+	sessions := make([]*client.Session, n)
+	return sessions, inParallel(n, func(i int) (err error) {
+		sessions[i], err = client.Guest(ctx, b.server.url(), fmt.Sprint("guest ", i))
+		if err != nil {
+			err = fmt.Errorf("sign in: %w; a server that is measured needs CONFAB_GUESTS=on and CONFAB_LIMITS=off", err)
+		}
+		return err
+	})
+}
+
+// rooms lets each session make a public room.
+func (b *bench) rooms(ctx context.Context, owners []*client.Session) ([]domain.RoomID, error) {
+	rooms := make([]domain.RoomID, len(owners))
+	return rooms, inParallel(len(owners), func(i int) error {
+		room, err := owners[i].CreateRoom(ctx, fmt.Sprint("bench ", i), domain.Public)
+		rooms[i] = room.ID
+		return err
+	})
+}
+
+func inParallel(n int, f func(i int) error) error {
+	var g errgroup.Group
+	g.SetLimit(benchAtOnce)
+	for i := range n {
+		g.Go(func() error { return f(i) })
+	}
+	return g.Wait()
+}
+
+// benchRooms is a swarm whose connections are spread evenly over rooms.
+type benchRooms struct {
+	*swarm.Swarm
+	b     *bench
+	rooms []domain.RoomID
+	own   []*client.Session // of the rooms, by room
+	conns []*swarm.Conn      // conns[i] follows rooms[i%len(rooms)]
+	sent  []int             // by room
+}
+
+// gather makes rooms and n connections, each of which follows one. With senders each
+// connection may send; otherwise only the first of each room, its owner's.
+func (b *bench) gather(ctx context.Context, rooms, n, senders int) (*benchRooms, error) {
+	sessions, err := b.guests(ctx, max(rooms, min(n, 1000), senders))
+	if err != nil {
+		return nil, err
+	}
+	return b.gatherAs(ctx, rooms, n, senders, sessions)
+}
+
+func (b *bench) gatherAs(ctx context.Context, rooms, n, senders int, sessions []*client.Session) (_ *benchRooms, err error) {
+	c := &benchRooms{b: b, own: sessions[:rooms], sent: make([]int, rooms)}
+	if c.rooms, err = b.rooms(ctx, c.own); err != nil {
+		return nil, err
+	}
+	if err := inParallel(senders, func(i int) error { return sessions[i].Join(ctx, c.rooms[i%rooms]) }); err != nil {
+		return nil, err
+	}
+	if c.Swarm, err = swarm.New(b.server.addr); err != nil {
+		return nil, err
+	}
+	login := func(i int) swarm.Login { return swarm.Login{Token: sessions[i%len(sessions)].Token} }
+	if c.conns, err = c.Dial(n, login); err != nil {
+		c.Close()
+		return nil, err
+	}
+	for i, conn := range c.conns {
+		if err := conn.Subscribe(c.rooms[i%rooms], nil); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	err = c.Await(ctx, "all have joined", func(s *swarm.Stats) bool { return s.Subscribed == int64(n) })
+	return c, err
+}
+
+// send offers rate messages a second for the time of the bench, from senders connections
+// in turn, and waits until all are acked and delivered.
+func (c *benchRooms) send(ctx context.Context, rate float64, senders int) (offered int, err error) {
+	c.Reset()
+	offered, err = swarm.Pace(ctx, rate, c.b.cmd.Time, func(i int) error {
+		from := i % senders
+		room := from % len(c.rooms)
+		c.sent[room]++
+		return c.conns[from].Send(c.rooms[room], benchBody)
+	})
+	if err != nil {
+		return offered, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	each := len(c.conns) / len(c.rooms)
+	return offered, c.Await(ctx, "all messages are acked and delivered", func(s *swarm.Stats) bool {
+		return s.Acks == int64(offered) && s.Deliveries == int64(offered*each)
+	})
+}
+
+// verify compares, for some rooms, what the connections have seen, the log and the history.
+func (c *benchRooms) verify(ctx context.Context) error {
+	if err := c.Err(); err != nil {
+		return err
+	}
+	lasts := c.Lasts()
+	for i := 0; i < len(c.rooms); i += max(1, len(c.rooms)/5) {
+		room, err := c.own[i].Room(ctx, c.rooms[i])
+		if err != nil {
+			return err
+		}
+		for j := i; j < len(c.conns); j += len(c.rooms) {
+			c.b.expect(fmt.Sprintf("newest event of connection %d", j), int64(lasts[c.conns[j]]), int64(room.Head))
+		}
+		if err := c.compare(ctx, i, room.Head); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare reads the end of a room's log, and the messages that the history has of it.
+func (c *benchRooms) compare(ctx context.Context, i int, head uint64) error {
+	const most = 2000
+	var logged []uint64
+	first := head - min(head, most)
+	for next := first; next < head; {
+		page, err := c.own[i].Events(ctx, c.rooms[i], next, 200)
+		if err != nil {
+			return err
+		}
+		for _, e := range page.Events {
+			if next++; e.Seq != next {
+				c.b.fail("the log has event %d where %d must be", e.Seq, next)
+				return nil
+			}
+			if e.Kind == domain.MessagePosted {
+				logged = append(logged, e.Seq)
+			}
+		}
+	}
+	for n, next := 0, first; n < len(logged); {
+		page, err := c.own[i].Messages(ctx, c.rooms[i], client.Page{After: &next, Limit: 200})
+		if err != nil {
+			return err
+		}
+		for _, m := range page.Messages {
+			if n >= len(logged) || m.Seq != logged[n] {
+				c.b.fail("the history has message %d, which is not the log's", m.Seq)
+				return nil
+			}
+			n, next = n+1, m.Seq
+		}
+		if len(page.Messages) == 0 {
+			c.b.fail("the history lacks the messages after %d", next)
+			return nil
+		}
+	}
+	if head <= most {
+		c.b.expect("messages in the log", int64(len(logged)), int64(c.sent[i]))
+	}
+	return nil
+}
+
+func ms(us int64) float64 { return float64(us) / 1000 }
+
+// benchFanout raises the rate until the room cannot be served any more.
+func benchFanout(ctx context.Context, b *bench) error {
+	const senders, bound = 50, 60_000
+	receivers := b.scaled(1000)
+	c, err := b.gather(ctx, 1, receivers, senders)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	best := struct{ rate, p50, p99, bytes float64 }{}
+	for rate := 3000.0; ; rate *= 1.1 {
+		server, _, err := b.during(ctx, func() error { _, err := c.send(ctx, rate, senders); return err })
+		if err != nil {
+			return err
+		}
+		s := c.Stats()
+		took := time.Since(s.Started).Seconds()
+		b.figure(fmt.Sprintf("at %.0f messages/s: p99 of delivery", rate), ms(s.Delivery.ValueAtQuantile(99)), "ms")
+		b.figure(fmt.Sprintf("at %.0f messages/s: deliveries/s", rate), float64(s.Deliveries)/took, "/s")
+		b.figure(fmt.Sprintf("at %.0f messages/s: server's processor time for a delivery", rate), float64(server.Nanoseconds())/float64(s.Deliveries), "ns")
+		if s.Delivery.ValueAtQuantile(99) > bound {
+			break
+		}
+		best.rate, best.p50, best.p99 = float64(s.Deliveries)/took, ms(s.Delivery.ValueAtQuantile(50)), ms(s.Delivery.ValueAtQuantile(99))
+	}
+	b.figure("deliveries/s sustained", best.rate, "/s").goal("≥ 4 000 000")
+	b.figure("p99 of delivery there", best.p99, "ms").goal("< 60")
+	return c.verify(ctx)
+}
+
+// benchCost compares what a delivery costs with one plain write.
+func benchCost(ctx context.Context, b *bench) error {
+	const rate, senders = 50, 10
+	receivers := b.scaled(1000)
+	c, err := b.gather(ctx, 1, receivers, senders)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	server, redis, err := b.during(ctx, func() error { _, err := c.send(ctx, rate, senders); return err })
+	if err != nil {
+		return err
+	}
+	s := c.Stats()
+	if err := c.verify(ctx); err != nil {
+		return err
+	}
+	c.Close()
+	floor, err := b.floor(ctx, receivers, rate, int(s.Bytes/max(1, s.Events)))
+	if err != nil {
+		return err
+	}
+	each := func(d time.Duration, n int64) float64 { return float64(d.Nanoseconds()) / 1000 / float64(n) }
+	b.figure("server's processor time for a delivery", each(server, s.Deliveries), "µs").over(floor.cpu).goal("≤ 1.3 × floor")
+	b.figure("Redis' processor time for a message", each(redis, s.Acks), "µs")
+	b.figure("p50 of delivery", ms(s.Delivery.ValueAtQuantile(50)), "ms").over(floor.p50)
+	b.figure("p99 of delivery", ms(s.Delivery.ValueAtQuantile(99)), "ms").over(floor.p99)
+	return nil
+}
+
+// benchAppend has everybody send, each into a room of their own.
+func benchAppend(ctx context.Context, b *bench) error {
+	const rate = 30_000
+	n := b.scaled(1000)
+	c, err := b.gather(ctx, n, n, 0)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	measure := func(load string, send func() error) (*benchFigure, *benchFigure, error) {
+		server, redis, err := b.during(ctx, send)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", load, err)
+		}
+		s := c.Stats()
+		each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(s.Acks) }
+		b.figure(load+": server's processor time for a message", each(server), "µs")
+		b.figure(load+": Redis' processor time for a message", each(redis), "µs")
+		b.figure(load+": p50 of the ack", ms(s.Ack.ValueAtQuantile(50)), "ms")
+		return b.figure(load+": p99 of the ack", ms(s.Ack.ValueAtQuantile(99)), "ms"),
+			b.figure(load+": carried", float64(s.Acks)/time.Since(s.Started).Seconds(), "/s"), nil
+	}
+	_, carried, err := measure("all send when acked", func() error { return c.sendWhenAcked(ctx) })
+	if err != nil {
+		return err
+	}
+	carried.goal("≥ 45 000")
+	p99, _, err := measure("30,000/s offered", func() error { _, err := c.send(ctx, rate, n); return err })
+	if err != nil {
+		return err
+	}
+	p99.goal("< 10")
+	return c.verify(ctx)
+}
+
+// sendWhenAcked lets each connection send again as soon as its last message is acked, for
+// the time of the bench.
+func (c *benchRooms) sendWhenAcked(ctx context.Context) error {
+	c.Reset()
+	var sent atomic.Int64
+	var failed atomic.Pointer[error]
+	send := func(conn *swarm.Conn) {
+		room := conn.Number() % len(c.rooms)
+		if err := conn.Send(c.rooms[room], benchBody); err != nil {
+			failed.Store(&err)
+			return
+		}
+		c.sent[room]++
+		sent.Add(1)
+	}
+	for _, conn := range c.conns {
+		send(conn)
+	}
+	c.OnAck(send)
+	err := sleepFor(ctx, c.b.cmd.Time)
+	c.OnAck(nil)
+	if err != nil {
+		return err
+	}
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	wait, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	return c.Await(wait, "all messages are acked and delivered", func(s *swarm.Stats) bool {
+		return s.Acks == sent.Load() && s.Deliveries == sent.Load()
+	})
+}
+
+// benchLatency sends little to many rooms.
+func benchLatency(ctx context.Context, b *bench) error {
+	const rate = 200
+	rooms := b.scaled(1000)
+	c, err := b.gather(ctx, rooms, 10*rooms, 0)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, _, err = b.during(ctx, func() error { _, err := c.send(ctx, rate, rooms); return err })
+	if err != nil {
+		return err
+	}
+	s := c.Stats()
+	if err := c.verify(ctx); err != nil {
+		return err
+	}
+	c.Close()
+	floor, err := b.floor(ctx, 10, rate, int(s.Bytes/max(1, s.Events)))
+	if err != nil {
+		return err
+	}
+	b.figure("p50 of delivery", ms(s.Delivery.ValueAtQuantile(50)), "ms").over(floor.p50).goal("≤ 0.4")
+	b.figure("p99 of delivery", ms(s.Delivery.ValueAtQuantile(99)), "ms").over(floor.p99).goal("≤ 1.0")
+	b.figure("p99.9 of delivery", ms(s.Delivery.ValueAtQuantile(99.9)), "ms")
+	return nil
+}
+
+// benchIdle weighs connections that do nothing.
+func benchIdle(ctx context.Context, b *bench) error {
+	n := b.scaled(10_000)
+	sessions, err := b.guests(ctx, n)
+	if err != nil {
+		return err
+	}
+	before, err := usageOf(b.server.pids...)
+	if err != nil {
+		return err
+	}
+	c, err := b.gatherAs(ctx, max(1, n/100), n, 0, sessions)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := sleepFor(ctx, b.cmd.Time); err != nil {
+		return err
+	}
+	after, err := usageOf(b.server.pids...)
+	if err != nil {
+		return err
+	}
+	heap, err := b.server.metric(ctx, "go_memstats_heap_inuse_bytes")
+	if err != nil {
+		return err
+	}
+	stacks, err := b.server.metric(ctx, "go_memstats_stack_inuse_bytes")
+	if err != nil {
+		return err
+	}
+	b.figure("memory for a connection", (after.rss-before.rss)/float64(n)/1024, "KiB").goal("≤ 7")
+	b.figure("of all, heap", heap/float64(n)/1024, "KiB")
+	b.figure("of all, stacks", stacks/float64(n)/1024, "KiB")
+	b.figure("the server before", before.rss/(1<<20), "MiB")
+	c.Reset()
+	for i := range c.rooms { // and all of them are alive
+		if err := c.conns[i].Send(c.rooms[i], benchBody); err != nil {
+			return err
+		}
+		c.sent[i]++
+	}
+	wait, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	if err := c.Await(wait, "all have got a message", func(s *swarm.Stats) bool { return s.Deliveries == int64(n) }); err != nil {
+		return err
+	}
+	return c.verify(ctx)
+}
+
+func sleepFor(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,343 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"golang.org/x/sys/unix"
+
+	"confab/domain"
+)
+
+// Stats is what a Swarm has seen since Reset. Times are in microseconds.
+type Stats struct {
+	Bytes      int64
+	Events     int64 // all events of rooms
+	Deliveries int64 // those of them that are messages of Body
+	Acks       int64
+	Subscribed int64 // answers to Subscribe
+	CaughtUp   int64
+	Errors     int64                   // error and reset frames
+	Closed     int64                   // connections that the server ended
+	Violations int64                   // of rule 1: an event that was not the next one
+	First      string                  // the first error, end or violation, in words
+	Delivery   *hdrhistogram.Histogram // from a message's sending to each receiver
+	Ack        *hdrhistogram.Histogram // from a message's sending to its ack
+	Started    time.Time               // of this count
+}
+
+// Longest and finest time that is told apart, in microseconds and digits.
+const (
+	longest = int64(10 * time.Minute / time.Microsecond)
+	digits  = 3
+)
+
+func newStats() Stats {
+	return Stats{
+		Delivery: hdrhistogram.New(1, longest, digits),
+		Ack:      hdrhistogram.New(1, longest, digits),
+		Started:  time.Now(),
+	}
+}
+
+// note keeps the first thing that went wrong.
+func (s *Stats) note(format string, args ...any) {
+	if s.First == "" {
+		s.First = fmt.Sprintf(format, args...)
+	}
+}
+
+// Swarm is many connections to one address. Its methods are safe for concurrent use;
+// those of one Conn are for one goroutine at a time.
+type Swarm struct {
+	addr  netip.AddrPort
+	epoll int
+	stop  func() // once
+	ended chan struct{}
+	done  chan struct{}
+
+	mu    sync.Mutex // held while what came is looked at
+	conns map[int32]*Conn
+	stats Stats
+	onAck func(*Conn)
+}
+
+// New returns an empty swarm that will connect to addr. Close it.
+func New(addr netip.AddrPort) (*Swarm, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("new swarm: %w", err)
+	}
+	s := &Swarm{
+		addr: addr, epoll: fd, conns: map[int32]*Conn{}, stats: newStats(),
+		ended: make(chan struct{}), done: make(chan struct{}),
+	}
+	s.stop = sync.OnceFunc(func() { close(s.ended) })
+	go s.run()
+	return s, nil
+}
+
+// Close ends all connections without a word. It is idempotent.
+func (s *Swarm) Close() {
+	s.stop()
+	<-s.done
+}
+
+// Stats returns a copy of what was counted since Reset.
+func (s *Swarm) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stats
+	st.Delivery = hdrhistogram.Import(s.stats.Delivery.Export())
+	st.Ack = hdrhistogram.Import(s.stats.Ack.Export())
+	return st
+}
+
+// Reset begins to count anew. Errors, ends and violations are kept.
+func (s *Swarm) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.stats
+	s.stats = newStats()
+	s.stats.Errors, s.stats.Closed, s.stats.Violations, s.stats.First = old.Errors, old.Closed, old.Violations, old.First
+}
+
+// Await returns when reached says so of what was counted, or with ctx, or as soon as the
+// server has refused something, ended a connection or broken the order.
+func (s *Swarm) Await(ctx context.Context, what string, reached func(*Stats) bool) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		s.mu.Lock()
+		ok, err := reached(&s.stats), s.stats.Err()
+		s.mu.Unlock()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting until %s: %w", what, ctx.Err())
+		}
+	}
+}
+
+// Err says what went wrong, if anything did.
+func (s *Stats) Err() error {
+	if s.Errors+s.Closed+s.Violations == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d violations, %d errors, %d connections ended by the server; first: %s", s.Violations, s.Errors, s.Closed, s.First)
+}
+
+// Conns returns the open connections, in the order of their opening.
+func (s *Swarm) Conns() []*Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*Conn, 0, len(s.conns))
+	for _, c := range s.conns {
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b *Conn) int { return a.number - b.number })
+	return all
+}
+
+// Lasts returns the newest seq of each connection's room, by connection.
+func (s *Swarm) Lasts() map[*Conn]uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lasts := make(map[*Conn]uint64, len(s.conns))
+	for _, c := range s.conns {
+		lasts[c] = c.last
+	}
+	return lasts
+}
+
+// run is the goroutine that reads everything.
+func (s *Swarm) run() {
+	defer close(s.done)
+	defer s.release()
+	const wait = 20 // milliseconds; how soon Close is noticed
+	ready := make([]unix.EpollEvent, 512)
+	buf := make([]byte, 256<<10)
+	for {
+		select {
+		case <-s.ended:
+			return
+		default:
+		}
+		n, err := unix.EpollWait(s.epoll, ready, wait)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return
+		}
+		if n <= 0 {
+			continue
+		}
+		s.mu.Lock()
+		for _, e := range ready[:n] {
+			if c := s.conns[e.Fd]; c != nil {
+				s.read(c, buf)
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (s *Swarm) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		_ = unix.Close(c.fd)
+	}
+	clear(s.conns)
+	_ = unix.Close(s.epoll)
+}
+
+// read takes what a connection has, at most what fits into buf.
+func (s *Swarm) read(c *Conn, buf []byte) {
+	kept := copy(buf, c.partial)
+	n, err := unix.Read(c.fd, buf[kept:])
+	switch {
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		return
+	case err != nil:
+		s.lost(c, err.Error())
+		return
+	case n == 0:
+		s.lost(c, "the server closed the connection")
+		return
+	}
+	s.stats.Bytes += int64(n)
+	rest := s.take(c, buf[:kept+n], time.Now().UnixNano())
+	c.partial = append(c.partial[:0], rest...)
+	if len(c.partial) == 0 && cap(c.partial) > 4<<10 {
+		c.partial = nil
+	}
+}
+
+// take looks at all frames that are there, and returns what is left.
+func (s *Swarm) take(c *Conn, b []byte, now int64) (rest []byte) {
+	for {
+		op, payload, rest, ok := cut(b)
+		if !ok {
+			return rest
+		}
+		b = rest
+		switch op {
+		case opText:
+			s.text(c, payload, now)
+		case opPing:
+			_, _ = unix.Write(c.fd, appendFrame(nil, opPong, payload))
+		case opClose:
+			s.lost(c, fmt.Sprintf("close frame %q", payload))
+			return nil
+		}
+	}
+}
+
+func (s *Swarm) text(c *Conn, payload []byte, now int64) {
+	if c.raw {
+		s.delivered(payload, now)
+		return
+	}
+	if seq, ok := seqOf(payload, c.opening); ok {
+		s.event(c, seq, payload, now)
+		return
+	}
+	switch typeOf(payload) {
+	case "event":
+		s.stats.Violations++
+		s.stats.note("an event of a room that was not asked for: %s", payload)
+	case "ack":
+		s.stats.Acks++
+		if ns, ok := idOf(payload); ok {
+			_ = s.stats.Ack.RecordValue((now - ns) / 1000)
+		}
+		if s.onAck != nil {
+			s.onAck(c)
+		}
+	case "subscribed":
+		s.stats.Subscribed++
+		if c.live {
+			c.last = headOf(payload)
+		}
+	case "caught_up":
+		s.stats.CaughtUp++
+	case "error", "reset":
+		s.stats.Errors++
+		s.stats.note("%s", payload)
+	}
+}
+
+func (s *Swarm) event(c *Conn, seq uint64, payload []byte, now int64) {
+	if seq != c.last+1 {
+		s.stats.Violations++
+		s.stats.note("event %d after event %d of a room", seq, c.last)
+	}
+	c.last = seq
+	s.stats.Events++
+	s.delivered(payload, now)
+}
+
+// delivered counts a message of Body.
+func (s *Swarm) delivered(payload []byte, now int64) {
+	if ns, ok := sentAt(payload); ok {
+		s.stats.Deliveries++
+		_ = s.stats.Delivery.RecordValue(max(1, (now-ns)/1000))
+	}
+}
+
+func (s *Swarm) lost(c *Conn, why string) {
+	s.stats.Closed++
+	s.stats.note("%s", why)
+	s.forget(c)
+}
+
+// forget is called with mu held.
+func (s *Swarm) forget(c *Conn) {
+	if s.conns[int32(c.fd)] == c {
+		delete(s.conns, int32(c.fd))
+		_ = unix.Close(c.fd)
+	}
+}
+
+// Cut ends connections of ours at once, as a network would.
+func (s *Swarm) Cut(conns ...*Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range conns {
+		s.forget(c)
+	}
+}
+
+// follow notes what a connection is about to ask for.
+func (s *Swarm) follow(c *Conn, room domain.RoomID, after *uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.opening, c.live = eventOpening(room), after == nil
+	if after != nil {
+		c.last = *after
+	}
+}
+
+// OnAck has f called for each ack, in the swarm's own goroutine: f may send, and nothing
+// else. With it each connection can send as soon as its last message is acked (a closed
+// loop). Nil ends it.
+func (s *Swarm) OnAck(f func(*Conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onAck = f
+}
+
+// Err says what has gone wrong so far, if anything did.
+func (s *Swarm) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats.Err()
+}
