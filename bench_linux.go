@@ -152,16 +152,5 @@ func listBench(w io.Writer) error {
 	return t.Flush()
 }
 
-func benchCrowd(context.Context, *bench) error { return errors.New("not yet") }
-
-func benchStorm(context.Context, *bench) error { return errors.New("not yet") }
-
-func benchDepth(context.Context, *bench) error { return errors.New("not yet") }
-
+func benchCrowd(context.Context, *bench) error   { return errors.New("not yet") }
 func benchProject(context.Context, *bench) error { return errors.New("not yet") }
-
-func benchHistory(context.Context, *bench) error { return errors.New("not yet") }
-
-func benchStart(context.Context, *bench) error { return errors.New("not yet") }
-
-func benchRedis(context.Context, *bench) error { return errors.New("not yet") }

@@ -56,7 +56,7 @@ type benchRooms struct {
 	b     *bench
 	rooms []domain.RoomID
 	own   []*client.Session // of the rooms, by room
-	conns []*swarm.Conn      // conns[i] follows rooms[i%len(rooms)]
+	conns []*swarm.Conn     // conns[i] follows rooms[i%len(rooms)]
 	sent  []int             // by room
 }
 

@@ -26,7 +26,8 @@ type benchServer struct {
 	nodes []*benchProcess // confab
 	redis *benchProcess   // nil: embedded, or not ours
 	pids  []int           // of confab
-	dir   string          // removed by stop
+	dir   string          // of logs and data
+	dirs  []string        // removed by stop
 }
 
 func (s *benchServer) url() string { return "http://" + s.addr.String() }
@@ -50,7 +51,7 @@ func (c benchCmd) cluster(ctx context.Context, n int, env ...string) (_ *benchSe
 	if err != nil {
 		return nil, err
 	}
-	s := &benchServer{dir: dir}
+	s := &benchServer{dir: dir, dirs: []string{dir}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.complaints())
@@ -66,6 +67,7 @@ func (c benchCmd) cluster(ctx context.Context, n int, env ...string) (_ *benchSe
 		if s.redis, err = s.start("redis", nil, "redis-server", args...); err != nil {
 			return nil, fmt.Errorf("%w; install redis-server, or measure with --appendonly=embedded", err)
 		}
+		s.redis.addr = addr
 		env = append(env, "CONFAB_REDIS_URL=redis://"+addr.String())
 	}
 	for i := range n {
@@ -100,6 +102,21 @@ func (s *benchServer) startNode(ctx context.Context, name string, env ...string)
 	return p.ready(ctx)
 }
 
+// restart kills the only node, starts it again, and returns how long it took to be ready.
+func (s *benchServer) restart(ctx context.Context) (time.Duration, error) {
+	old := s.nodes[0]
+	old.kill()
+	start := time.Now()
+	p, err := s.start(old.name, old.env, old.cmd.Path)
+	if err != nil {
+		return 0, err
+	}
+	p.addr = old.addr
+	s.nodes[0], s.pids[0] = p, p.cmd.Process.Pid
+	err = p.ready(ctx)
+	return time.Since(start), err
+}
+
 // stop kills everything that was started.
 func (s *benchServer) stop() {
 	for _, p := range append(s.nodes, s.redis) {
@@ -107,8 +124,8 @@ func (s *benchServer) stop() {
 			p.kill()
 		}
 	}
-	if s.dir != "" {
-		_ = os.RemoveAll(s.dir)
+	for _, dir := range s.dirs {
+		_ = os.RemoveAll(dir)
 	}
 }
 
@@ -128,12 +145,13 @@ func (s *benchServer) complaints() error {
 type benchProcess struct {
 	name string
 	cmd  *exec.Cmd
+	env  []string
 	addr netip.AddrPort
 	log  string // file
 }
 
 func (s *benchServer) start(name string, env []string, command string, args ...string) (*benchProcess, error) {
-	p := &benchProcess{name: name, log: filepath.Join(s.dir, name+".log")}
+	p := &benchProcess{name: name, env: env, log: filepath.Join(s.dir, name+".log")}
 	log, err := os.Create(p.log)
 	if err != nil {
 		return nil, err

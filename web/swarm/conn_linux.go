@@ -34,6 +34,8 @@ type Conn struct {
 type Login struct {
 	Token string     // of a session; "": no handshake either, and frames are only counted
 	From  netip.Addr // address of this machine to connect from; zero: any
+	// Then is called once the connection is open, side by side for several. Nil: nothing.
+	Then func(*Conn) error
 }
 
 // Dial opens n connections, some at a time, logged in as login(i) says, and returns them
@@ -45,7 +47,10 @@ func (s *Swarm) Dial(n int, login func(i int) Login) ([]*Conn, error) {
 	dialing.SetLimit(atOnce)
 	for i := range conns {
 		dialing.Go(func() (err error) {
-			conns[i], err = s.dial(i, login(i))
+			l := login(i)
+			if conns[i], err = s.dial(i, l); err == nil && l.Then != nil {
+				err = l.Then(conns[i])
+			}
 			return err
 		})
 	}

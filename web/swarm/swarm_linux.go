@@ -30,6 +30,7 @@ type Stats struct {
 	Delivery   *hdrhistogram.Histogram // from a message's sending to each receiver
 	Ack        *hdrhistogram.Histogram // from a message's sending to its ack
 	Started    time.Time               // of this count
+	FirstEvent time.Time               // when the first event came
 }
 
 // Longest and finest time that is told apart, in microseconds and digits.
@@ -281,7 +282,9 @@ func (s *Swarm) event(c *Conn, seq uint64, payload []byte, now int64) {
 		s.stats.note("event %d after event %d of a room", seq, c.last)
 	}
 	c.last = seq
-	s.stats.Events++
+	if s.stats.Events++; s.stats.Events == 1 {
+		s.stats.FirstEvent = time.Unix(0, now)
+	}
 	s.delivered(payload, now)
 }
 

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"confab/domain"
+	"confab/projector/sqlite"
+	"confab/web/client"
+	"confab/web/swarm"
+)
+
+// benchStorm cuts everybody, lets the rooms go on, and lets everybody back in.
+func benchStorm(ctx context.Context, b *bench) error {
+	const missed = 100
+	clients := b.scaled(10_000)
+	rooms := max(1, clients/100)
+	sessions, err := b.guests(ctx, max(rooms, clients/10))
+	if err != nil {
+		return err
+	}
+	c, err := b.gatherAs(ctx, rooms, clients, 0, sessions)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	lasts := make([]uint64, clients)
+	for conn, last := range c.Lasts() {
+		lasts[conn.Number()] = last
+	}
+	c.Cut(c.conns...)
+
+	if err := b.goOn(ctx, c, missed); err != nil {
+		return err
+	}
+	c.Reset()
+	server, _, err := b.during(ctx, func() error {
+		c.conns, err = c.Dial(clients, func(i int) swarm.Login {
+			return swarm.Login{Token: sessions[i%len(sessions)].Token, Then: func(conn *swarm.Conn) error {
+				return conn.Subscribe(c.rooms[i%rooms], &lasts[i])
+			}}
+		})
+		if err != nil {
+			return err
+		}
+		wait, cancel := context.WithTimeout(ctx, settleTime)
+		defer cancel()
+		return c.Await(wait, "all have caught up", func(s *swarm.Stats) bool { return s.CaughtUp == int64(clients) })
+	})
+	if err != nil {
+		return err
+	}
+	s := c.Stats()
+	took := time.Since(s.Started)
+	b.expect("events that were missed", s.Events, int64(clients*missed))
+	b.figure("until all have caught up", took.Seconds(), "s").goal("≤ 3")
+	b.figure("events/s", float64(s.Events)/took.Seconds(), "/s")
+	b.figure("server's processor time for a client", float64(server.Nanoseconds())/1000/float64(clients), "µs")
+	return c.verify(ctx)
+}
+
+// goOn posts n messages to each room while nobody listens.
+func (b *bench) goOn(ctx context.Context, c *benchRooms, n int) error {
+	posting, err := swarm.New(b.server.addr)
+	if err != nil {
+		return err
+	}
+	defer posting.Close()
+	conns, err := posting.Dial(len(c.rooms), func(i int) swarm.Login { return swarm.Login{Token: c.own[i].Token} })
+	if err != nil {
+		return err
+	}
+	for range n {
+		for i, conn := range conns {
+			if err := conn.Send(c.rooms[i], benchBody); err != nil {
+				return err
+			}
+			c.sent[i]++
+		}
+	}
+	wait, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	return posting.Await(wait, "the missed messages are acked", func(s *swarm.Stats) bool { return s.Acks == int64(n*len(conns)) })
+}
+
+// stored starts a server whose store has public rooms of so many messages already.
+func (b *bench) stored(ctx context.Context, sizes ...int) ([]domain.RoomID, error) {
+	rooms := make([]domain.RoomID, len(sizes))
+	dir, err := os.MkdirTemp("", "confab-bench-")
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(ctx, filepath.Join(dir, "confab.db"))
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range sizes {
+		if rooms[i], err = storeRoom(ctx, store, n); err != nil {
+			return nil, err
+		}
+	}
+	if err := store.Close(); err != nil {
+		return nil, err
+	}
+	b.server, err = b.cmd.cluster(ctx, 1, "CONFAB_DATA="+dir)
+	if err == nil {
+		b.server.dirs = append(b.server.dirs, dir)
+	}
+	return rooms, err
+}
+
+// storeRoom writes a public room of n messages as the projector would.
+func storeRoom(ctx context.Context, store domain.Store, n int) (domain.RoomID, error) {
+	const batch = 1000
+	room, owner := domain.RoomID(domain.NewID()), domain.User{ID: domain.UserID(domain.NewID()), Name: "owner"}
+	at := time.Now().Add(-time.Hour)
+	record := func(seq int) (domain.Record, error) {
+		e := domain.Event{Room: room, Seq: uint64(seq), ID: domain.NewID(), At: domain.At(at), Actor: owner, Key: domain.NewID()}
+		if seq == 1 {
+			e.Kind, e.Name, e.Visibility = domain.RoomCreated, "stored", domain.Public
+		} else {
+			e.Kind, e.Body = domain.MessagePosted, string(swarm.Body(at, benchBody))
+		}
+		return domain.EncodeEvent(e)
+	}
+	for seq := 1; seq <= n+1; {
+		var records []domain.Record
+		for ; seq <= n+1 && len(records) < batch; seq++ {
+			r, err := record(seq)
+			if err != nil {
+				return "", err
+			}
+			records = append(records, r)
+		}
+		if err := store.Project(ctx, records); err != nil {
+			return "", err
+		}
+	}
+	return room, nil
+}
+
+// benchDepth lets one client come back from further and further.
+func benchDepth(ctx context.Context, b *bench) error {
+	longest := b.scaled(1_000_000)
+	rooms, err := b.stored(ctx, longest)
+	if err != nil {
+		return err
+	}
+	defer b.server.stop()
+	session, err := client.Guest(ctx, b.server.url(), "guest")
+	if err != nil {
+		return err
+	}
+	head := uint64(longest + 1)
+	for _, missed := range []int{10, longest / 100, longest} {
+		if err := b.comeBack(ctx, session, rooms[0], head, missed); err != nil {
+			return fmt.Errorf("coming back for %d events: %w", missed, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) comeBack(ctx context.Context, session *client.Session, room domain.RoomID, head uint64, missed int) error {
+	tries := max(1, min(100, 100_000/missed))
+	first, whole := hdrhistogram.New(1, 600_000_000, 3), time.Duration(0)
+	var peak float64
+	before, err := usageOf(b.server.pids...)
+	if err != nil {
+		return err
+	}
+	for range tries {
+		c, err := swarm.New(b.server.addr)
+		if err != nil {
+			return err
+		}
+		conns, err := c.Dial(1, func(int) swarm.Login { return swarm.Login{Token: session.Token} })
+		if err != nil {
+			return err
+		}
+		after := head - uint64(missed)
+		c.Reset()
+		if err := conns[0].Subscribe(room, &after); err != nil {
+			return err
+		}
+		wait, cancel := context.WithTimeout(ctx, 5*time.Minute)
+		err = c.Await(wait, "it has caught up", func(s *swarm.Stats) bool { return s.CaughtUp == 1 })
+		cancel()
+		s := c.Stats()
+		whole += time.Since(s.Started)
+		now, err2 := usageOf(b.server.pids...)
+		c.Close()
+		if err != nil || err2 != nil {
+			return fmt.Errorf("%w %w", err, err2)
+		}
+		peak = max(peak, now.rss)
+		b.expect("events", s.Events, int64(missed))
+		_ = first.RecordValue(s.FirstEvent.Sub(s.Started).Microseconds())
+	}
+	depth := benchNumber(float64(missed)) + " missed: "
+	b.figure(depth+"first event, p50", ms(first.ValueAtQuantile(50)), "ms")
+	b.figure(depth+"first event, p99", ms(first.ValueAtQuantile(99)), "ms").goal("≤ 5")
+	b.figure(depth+"events/s", float64(missed*tries)/whole.Seconds(), "/s")
+	b.figure(depth+"server's memory above that before", (peak-before.rss)/(1<<20), "MiB").goal("flat")
+	return nil
+}
