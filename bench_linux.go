@@ -25,6 +25,8 @@ type benchCmd struct {
 	Target  string        `name:"target" help:"host:port of a running server, with CONFAB_LIMITS=off and guests, to measure instead of one of its own."`
 	PIDs    []int         `name:"pid" help:"Processes of the running server on this machine, for its processor time and memory."`
 	Profile string        `type:"path" help:"Folder for a CPU profile of the server of its own during each load."`
+
+	mongo Secret // the store of servers of its own; empty: SQLite
 }
 
 // benchScenario is a named measurement with an invariant of its own.
@@ -67,7 +69,8 @@ func (b *bench) scaled(n int) int {
 
 // Run runs the scenarios one after the other. It fails when an invariant was broken; a
 // missed goal is no failure.
-func (c benchCmd) Run(ctx context.Context, stdout io.Writer) error {
+func (c benchCmd) Run(ctx context.Context, cfg Config, stdout io.Writer) error {
+	c.mongo = cfg.MongoURI
 	if c.List {
 		return listBench(stdout)
 	}
@@ -152,5 +155,4 @@ func listBench(w io.Writer) error {
 	return t.Flush()
 }
 
-func benchCrowd(context.Context, *bench) error   { return errors.New("not yet") }
 func benchProject(context.Context, *bench) error { return errors.New("not yet") }

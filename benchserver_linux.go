@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,6 +26,7 @@ type benchServer struct {
 	debug string          // host:port of metrics and pprof, of the first node
 	nodes []*benchProcess // confab
 	redis *benchProcess   // nil: embedded, or not ours
+	proxy *benchProcess   // NGINX, if there is one
 	pids  []int           // of confab
 	dir   string          // of logs and data
 	dirs  []string        // removed by stop
@@ -69,6 +71,9 @@ func (c benchCmd) cluster(ctx context.Context, n int, env ...string) (_ *benchSe
 		}
 		s.redis.addr = addr
 		env = append(env, "CONFAB_REDIS_URL=redis://"+addr.String())
+	}
+	if c.mongo != "" {
+		env = append(env, "CONFAB_MONGO_URI="+string(c.mongo))
 	}
 	for i := range n {
 		if err := s.startNode(ctx, fmt.Sprint("node", i+1), env...); err != nil {
@@ -119,7 +124,7 @@ func (s *benchServer) restart(ctx context.Context) (time.Duration, error) {
 
 // stop kills everything that was started.
 func (s *benchServer) stop() {
-	for _, p := range append(s.nodes, s.redis) {
+	for _, p := range append(slices.Clone(s.nodes), s.redis, s.proxy) {
 		if p != nil {
 			p.kill()
 		}

@@ -24,6 +24,7 @@ type commands struct {
 	Poison     poisonCmd  `cmd:"" help:"Look after entries of the log that could not be read and were set aside."`
 	Bench      benchCmd   `cmd:"" help:"Measure a server, its own or a running one, and check what it delivers meanwhile. Linux only."`
 	BenchFloor floorCmd   `cmd:"" hidden:""`
+	BenchCrowd crowdCmd   `cmd:"" hidden:""`
 	Health     healthCmd  `cmd:"" help:"Ask the server at the listen address whether it is alive; for container health checks."`
 }
 

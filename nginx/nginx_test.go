@@ -16,6 +16,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"confab/nginx"
 	"confab/nginx/nginxtest"
 )
 
@@ -131,7 +132,7 @@ func check(t *testing.T, err error) {
 func TestConf_isValid(t *testing.T) {
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "nginx.conf")
-	check(t, os.WriteFile(conf, []byte(nginxtest.Config("127.0.0.1:18080", []string{"127.0.0.1:18081"}, dir)), 0o600))
+	check(t, os.WriteFile(conf, []byte(nginx.Configure("127.0.0.1:18080", []string{"127.0.0.1:18081"}, dir)), 0o600))
 	out, err := nginxtest.Command("-t", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", conf).CombinedOutput()
 	if err != nil || bytes.Contains(out, []byte("[warn]")) {
 		t.Errorf("nginx -t: %v\n%s", err, out)
@@ -435,7 +436,7 @@ func TestLimits_perAddress(t *testing.T) {
 		t.Run(tt.path, func(t *testing.T) {
 			node := startNode(t, named("node"))
 			n := nginxtest.StartWith(t, func(listen, dir string) string {
-				conf := nginxtest.Config(listen, []string{node}, dir)
+				conf := nginx.Configure(listen, []string{node}, dir)
 				return strings.Replace(conf, "127.0.0.0/8", "192.0.2.0/24", 1)
 			})
 			for i := range tt.burst {

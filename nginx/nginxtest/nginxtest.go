@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -18,35 +17,6 @@ import (
 
 	"confab/nginx"
 )
-
-// Config returns the shipped nginx.conf with the address to listen on (host:port),
-// the nodes (host:port each) and the paths replaced, and nothing else. Its files go to
-// dir: nginx.pid, access.log, error.log and the temporary ones. It panics when
-// nginx.conf no longer has what is to be replaced.
-func Config(listen string, nodes []string, dir string) string {
-	conf := nginx.Conf
-	replace := func(pattern, with string) {
-		re := regexp.MustCompile(pattern)
-		if !re.MatchString(conf) {
-			panic("nginxtest: nginx.conf has nothing that matches " + pattern)
-		}
-		conf = re.ReplaceAllString(conf, with)
-	}
-	replace(`/dev/stdout\b`, filepath.Join(dir, "access.log"))
-	replace(`/dev/stderr\b`, filepath.Join(dir, "error.log"))
-	replace(`/tmp/nginx`, filepath.Join(dir, "nginx"))
-	replace(`\blisten 8080\b`, "listen "+listen)
-	replace(`(?m)^( *)server node1:8080( .*)$`, "${1}NODES${2}")
-	replace(`(?m)^ *server node\d+:8080 .*\n`, "")
-	servers := regexp.MustCompile(`(?m)^( *)NODES( .*)$`).ReplaceAllStringFunc(conf, func(line string) string {
-		lines := make([]string, len(nodes))
-		for i, node := range nodes {
-			lines[i] = strings.Replace(line, "NODES", "server "+node, 1)
-		}
-		return strings.Join(lines, "\n")
-	})
-	return servers
-}
 
 // Nginx is a running nginx.
 type Nginx struct {
@@ -68,7 +38,7 @@ type Nginx struct {
 // kills it.
 func Start(tb testing.TB, nodes ...string) *Nginx {
 	tb.Helper()
-	return StartWith(tb, func(listen, dir string) string { return Config(listen, nodes, dir) })
+	return StartWith(tb, func(listen, dir string) string { return nginx.Configure(listen, nodes, dir) })
 }
 
 // StartWith is Start with a configuration of the test's own making.
