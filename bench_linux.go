@@ -150,7 +150,7 @@ func (c benchCmd) one(ctx context.Context, s benchScenario) (*benchReport, error
 func listBench(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range benchScenarios {
-		fmt.Fprintf(t, "%s\t%s\n", s.name, s.help)
+		_, _ = fmt.Fprintf(t, "%s\t%s\n", s.name, s.help)
 	}
 	return t.Flush()
 }

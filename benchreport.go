@@ -62,16 +62,16 @@ func (r *benchReport) writeJSON(w io.Writer) error { return json.NewEncoder(w).E
 // writeTable writes the figures for people.
 func (r *benchReport) writeTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "%s (Redis: %s)\t\t\tfloor\tratio\tgoal\n", r.Scenario, r.Redis)
+	_, _ = fmt.Fprintf(t, "%s (Redis: %s)\t\t\tfloor\tratio\tgoal\n", r.Scenario, r.Redis)
 	for _, f := range r.Figures {
 		floor, ratio := "", ""
 		if f.Floor != 0 {
 			floor, ratio = benchNumber(f.Floor), benchNumber(f.Ratio)
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", f.Name, benchNumber(f.Value), f.Unit, floor, ratio, f.Goal)
+		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", f.Name, benchNumber(f.Value), f.Unit, floor, ratio, f.Goal)
 	}
 	for _, failed := range r.Failed {
-		fmt.Fprintf(t, "  FAILED\t%s\n", failed)
+		_, _ = fmt.Fprintf(t, "  FAILED\t%s\n", failed)
 	}
 	return t.Flush()
 }

@@ -161,7 +161,7 @@ func (s *benchServer) start(name string, env []string, command string, args ...s
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	p.cmd = exec.Command(command, args...)
 	p.cmd.Env = append(append(os.Environ(), env...), "GOTRACEBACK=single")
 	p.cmd.Stdout, p.cmd.Stderr = log, log

@@ -110,7 +110,7 @@ func benchRedis(ctx context.Context, b *bench) error {
 	}
 	defer c.Close()
 	db := redis.NewClient(&redis.Options{Addr: server.redis.addr.String()})
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	before, err := redisCounts(ctx, db)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,7 +22,9 @@ type Conn struct {
 	fd     int
 	number int // as Dial counts
 	raw    bool
-	out    []byte // scratch
+
+	writing sync.Mutex
+	out     []byte // scratch
 
 	// Guarded by the swarm's mutex:
 	opening []byte // of the events of the room that it follows
@@ -176,6 +179,8 @@ func (c *Conn) Send(room domain.RoomID, n int) error {
 // write sends one frame in one call. That a small frame does not fit into the socket is
 // an error: the server does not read.
 func (c *Conn) write(payload []byte) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	c.out = appendFrame(c.out[:0], opText, payload)
 	n, err := unix.Write(c.fd, c.out)
 	if err == nil && n < len(c.out) {

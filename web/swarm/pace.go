@@ -19,11 +19,15 @@ func Pace(ctx context.Context, rate float64, d time.Duration, f func(i int) erro
 				return calls, err
 			}
 		}
-		if since >= d || ctx.Err() != nil {
-			return calls, ctx.Err()
+		if since >= d {
+			return calls, nil
 		}
 		// Sleep until something is due, but not for too short.
 		next := time.Duration(float64(calls+1)/rate*float64(time.Second)) - time.Since(start)
-		time.Sleep(max(turn, next))
+		select {
+		case <-time.After(max(turn, next)):
+		case <-ctx.Done():
+			return calls, ctx.Err()
+		}
 	}
 }

@@ -54,8 +54,8 @@ func (s *Stats) note(format string, args ...any) {
 	}
 }
 
-// Swarm is many connections to one address. Its methods are safe for concurrent use;
-// those of one Conn are for one goroutine at a time.
+// Swarm is many connections to one address. Its methods and those of its connections are
+// safe for concurrent use.
 type Swarm struct {
 	addr  netip.AddrPort
 	epoll int
