@@ -57,7 +57,8 @@ fuzz: ## Fuzz every decoder for FUZZTIME (20s)
 	     go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir"; done; done
 
 .PHONY: bench
-bench: ## Run the benchmarks
+bench: setup ## Measure: the short set of `confab bench`, and the Go benchmarks
+	go run . bench --short
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: rebuild-check

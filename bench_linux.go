@@ -33,23 +33,24 @@ type benchCmd struct {
 type benchScenario struct {
 	name string
 	help string
-	own  bool // works only with servers of its own
+	own  bool                  // works only with servers of its own
+	need func(benchCmd) string // what is missing for it; nil: nothing ever
 	run  func(context.Context, *bench) error
 }
 
 var benchScenarios = []benchScenario{
-	{"fanout", "1 room of 1,000, more and more messages a second, until the 99th percentile of delivery passes 60 ms", false, benchFanout},
-	{"cost", "1 room of 1,000, 50 messages/s: the server's processor time for each delivery", false, benchCost},
-	{"append", "1,000 rooms of 1: messages logged and acked, at 30,000/s offered and at more than can be carried", false, benchAppend},
-	{"latency", "1,000 rooms of 10, 200 messages/s: from sending to delivery", false, benchLatency},
-	{"idle", "10,000 connections, each in a room: the server's memory for each", false, benchIdle},
-	{"crowd", "60,000 connections through NGINX to 4 nodes, a message for each", true, benchCrowd},
-	{"storm", "10,000 clients in rooms of 100 are cut at once, and come back for 100 events each", false, benchStorm},
-	{"depth", "coming back for 10, 10,000 and 1,000,000 events", true, benchDepth},
-	{"project", "the projector: events/s beside a plain bulk insert, lag at 10,000 messages/s", true, benchProject},
-	{"history", "a page of 50 in rooms of 1,000, 100,000 and 1,000,000 messages", true, benchHistory},
-	{"start", "from start to ready with 0 and with 1,000,000 stored events", true, benchStart},
-	{"redis", "bytes in Redis for each event, commands and round trips for each message", true, benchRedis},
+	{name: "fanout", run: benchFanout, help: "1 room of 1,000, more and more messages a second, until the 99th percentile of delivery passes 60 ms"},
+	{name: "cost", run: benchCost, help: "1 room of 1,000, 50 messages/s: the server's processor time for each delivery"},
+	{name: "append", run: benchAppend, help: "1,000 rooms of 1: messages logged and acked, at 30,000/s offered and at more than can be carried"},
+	{name: "latency", run: benchLatency, help: "1,000 rooms of 10, 200 messages/s: from sending to delivery"},
+	{name: "idle", run: benchIdle, help: "10,000 connections, each in a room: the server's memory for each"},
+	{name: "crowd", own: true, need: needsMongo, run: benchCrowd, help: "60,000 connections through NGINX to 4 nodes, a message for each"},
+	{name: "storm", run: benchStorm, help: "10,000 clients in rooms of 100 are cut at once, and come back for 100 events each"},
+	{name: "depth", own: true, run: benchDepth, help: "coming back for 10, 10,000 and 1,000,000 events"},
+	{name: "project", own: true, run: benchProject, help: "the projector: events/s beside a plain bulk insert, lag at 10,000 messages/s"},
+	{name: "history", own: true, run: benchHistory, help: "a page of 50 in rooms of 1,000, 100,000 and 1,000,000 messages"},
+	{name: "start", own: true, run: benchStart, help: "from start to ready with 0 and with 1,000,000 stored events"},
+	{name: "redis", own: true, need: needsRedis, run: benchRedis, help: "bytes in Redis for each event, commands and round trips for each message"},
 }
 
 // bench is what a scenario works with.
@@ -111,7 +112,7 @@ func (c benchCmd) Run(ctx context.Context, cfg Config, stdout io.Writer) error {
 
 func (c benchCmd) chosen() ([]benchScenario, error) {
 	if len(c.Scenarios) == 0 {
-		return slices.DeleteFunc(slices.Clone(benchScenarios), func(s benchScenario) bool { return c.Target != "" && s.own }), nil
+		return benchScenarios, nil
 	}
 	var chosen []benchScenario
 	for _, name := range c.Scenarios {
@@ -119,18 +120,46 @@ func (c benchCmd) chosen() ([]benchScenario, error) {
 		if i < 0 {
 			return nil, fmt.Errorf("bench: there is no scenario %q; confab bench --list lists them", name)
 		}
-		if benchScenarios[i].own && c.Target != "" {
-			return nil, fmt.Errorf("bench: %s works only with a server of its own; leave --target out", name)
+		if missing := c.missing(benchScenarios[i]); missing != "" {
+			return nil, fmt.Errorf("bench: %s cannot run: %s", name, missing)
 		}
 		chosen = append(chosen, benchScenarios[i])
 	}
 	return chosen, nil
 }
 
+// missing says why a scenario cannot run, or "".
+func (c benchCmd) missing(s benchScenario) string {
+	if s.own && c.Target != "" {
+		return "it works only with a server of its own; leave --target out"
+	}
+	if s.need != nil {
+		return s.need(c)
+	}
+	return ""
+}
+
+func needsMongo(c benchCmd) string {
+	if c.mongo == "" {
+		return "several nodes need a store that they share; give a MongoDB with --mongo-uri"
+	}
+	return ""
+}
+
+func needsRedis(c benchCmd) string {
+	if c.Log == "embedded" {
+		return "it looks into a Redis; leave --appendonly=embedded out"
+	}
+	return ""
+}
+
 func (c benchCmd) one(ctx context.Context, s benchScenario) (*benchReport, error) {
 	b := &bench{benchReport: &benchReport{Scenario: s.name, Redis: c.Log}, cmd: c}
 	if c.Target != "" {
 		b.Redis = "of the running server"
+	}
+	if b.Skipped = c.missing(s); b.Skipped != "" {
+		return b.benchReport, nil
 	}
 	if !s.own {
 		server, err := c.server(ctx)

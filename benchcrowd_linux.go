@@ -34,9 +34,6 @@ const (
 func benchCrowd(ctx context.Context, b *bench) error {
 	const rounds = 10
 	n := b.scaled(60_000)
-	if b.cmd.mongo == "" {
-		return errors.New("several nodes need a store that they share; give an empty one with --mongo-uri")
-	}
 	s, err := b.cmd.cluster(ctx, crowdNodes)
 	if err != nil {
 		return err
@@ -71,13 +68,13 @@ func benchCrowd(ctx context.Context, b *bench) error {
 	if err := sleepFor(ctx, b.cmd.Time); err != nil {
 		return err
 	}
-	used, err := usageOf(s.pids...)
+	held, err := usageOf(s.pids...)
 	if err != nil {
 		return err
 	}
-	b.figure("memory of the nodes for a connection", used.rss/float64(n)/1024, "KiB")
+	b.figure("memory of the nodes for a connection", held.rss/float64(n)/1024, "KiB")
 
-	server, _, err := b.during(ctx, func() error {
+	used, err := b.during(ctx, func() error {
 		for range rounds {
 			if _, err := c.round(ctx); err != nil {
 				return err
@@ -91,7 +88,7 @@ func benchCrowd(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.figure("server's processor time for a delivery", float64(server.Nanoseconds())/1000/float64(n*rounds), "µs")
+	b.costs("", "delivery", used, int64(n*rounds))
 	var all crowdResult
 	for _, p := range parts {
 		r, err := p.end()

@@ -196,7 +196,7 @@ func benchFanout(ctx context.Context, b *bench) error {
 	defer c.Close()
 	best := struct{ rate, p50, p99, bytes float64 }{}
 	for rate := 3000.0; ; rate *= 1.1 {
-		server, _, err := b.during(ctx, func() error { _, err := c.send(ctx, rate, senders); return err })
+		used, err := b.during(ctx, func() error { _, err := c.send(ctx, rate, senders); return err })
 		if err != nil {
 			return err
 		}
@@ -204,7 +204,7 @@ func benchFanout(ctx context.Context, b *bench) error {
 		took := time.Since(s.Started).Seconds()
 		b.figure(fmt.Sprintf("at %.0f messages/s: p99 of delivery", rate), ms(s.Delivery.ValueAtQuantile(99)), "ms")
 		b.figure(fmt.Sprintf("at %.0f messages/s: deliveries/s", rate), float64(s.Deliveries)/took, "/s")
-		b.figure(fmt.Sprintf("at %.0f messages/s: server's processor time for a delivery", rate), float64(server.Nanoseconds())/float64(s.Deliveries), "ns")
+		b.costs(fmt.Sprintf("at %.0f messages/s: ", rate), "delivery", used, s.Deliveries)
 		if s.Delivery.ValueAtQuantile(99) > bound {
 			break
 		}
@@ -224,7 +224,7 @@ func benchCost(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer c.Close()
-	server, redis, err := b.during(ctx, func() error { _, err := c.send(ctx, rate, senders); return err })
+	used, err := b.during(ctx, func() error { _, err := c.send(ctx, rate, senders); return err })
 	if err != nil {
 		return err
 	}
@@ -237,9 +237,7 @@ func benchCost(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	each := func(d time.Duration, n int64) float64 { return float64(d.Nanoseconds()) / 1000 / float64(n) }
-	b.figure("server's processor time for a delivery", each(server, s.Deliveries), "µs").over(floor.cpu).goal("≤ 1.3 × floor")
-	b.figure("Redis' processor time for a message", each(redis, s.Acks), "µs")
+	b.costs("", "delivery", used, s.Deliveries).over(floor.cpu).goal("≤ 1.3 × floor")
 	b.figure("p50 of delivery", ms(s.Delivery.ValueAtQuantile(50)), "ms").over(floor.p50)
 	b.figure("p99 of delivery", ms(s.Delivery.ValueAtQuantile(99)), "ms").over(floor.p99)
 	return nil
@@ -255,14 +253,12 @@ func benchAppend(ctx context.Context, b *bench) error {
 	}
 	defer c.Close()
 	measure := func(load string, send func() error) (*benchFigure, *benchFigure, error) {
-		server, redis, err := b.during(ctx, send)
+		used, err := b.during(ctx, send)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", load, err)
 		}
 		s := c.Stats()
-		each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(s.Acks) }
-		b.figure(load+": server's processor time for a message", each(server), "µs")
-		b.figure(load+": Redis' processor time for a message", each(redis), "µs")
+		b.costs(load+": ", "message", used, s.Acks)
 		b.figure(load+": p50 of the ack", ms(s.Ack.ValueAtQuantile(50)), "ms")
 		return b.figure(load+": p99 of the ack", ms(s.Ack.ValueAtQuantile(99)), "ms"),
 			b.figure(load+": carried", float64(s.Acks)/time.Since(s.Started).Seconds(), "/s"), nil
@@ -323,7 +319,7 @@ func benchLatency(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer c.Close()
-	_, _, err = b.during(ctx, func() error { _, err := c.send(ctx, rate, rooms); return err })
+	_, err = b.during(ctx, func() error { _, err := c.send(ctx, rate, rooms); return err })
 	if err != nil {
 		return err
 	}

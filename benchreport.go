@@ -10,10 +10,11 @@ import (
 
 // benchReport is what a scenario of `confab bench` has found.
 type benchReport struct {
-	Scenario string        `json:"scenario"`
-	Redis    string        `json:"redis"` // how the log was kept
-	Figures  []benchFigure `json:"figures"`
-	Failed   []string      `json:"failed,omitempty"` // broken invariants; none: the run counts
+	Scenario string         `json:"scenario"`
+	Redis    string         `json:"redis"` // how the log was kept
+	Figures  []*benchFigure `json:"figures"`
+	Skipped  string         `json:"skipped,omitempty"` // why it was not run
+	Failed   []string       `json:"failed,omitempty"`  // broken invariants; none: the run counts
 }
 
 // benchFigure is one measured number.
@@ -30,8 +31,9 @@ type benchFigure struct {
 
 // figure adds a number to the report and returns it, for a floor or a goal to be added.
 func (r *benchReport) figure(name string, value float64, unit string) *benchFigure {
-	r.Figures = append(r.Figures, benchFigure{Name: name, Value: value, Unit: unit})
-	return &r.Figures[len(r.Figures)-1]
+	f := &benchFigure{Name: name, Value: value, Unit: unit}
+	r.Figures = append(r.Figures, f)
+	return f
 }
 
 func (f *benchFigure) over(floor float64) *benchFigure {
@@ -63,6 +65,9 @@ func (r *benchReport) writeJSON(w io.Writer) error { return json.NewEncoder(w).E
 func (r *benchReport) writeTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(t, "%s (Redis: %s)\t\t\tfloor\tratio\tgoal\n", r.Scenario, r.Redis)
+	if r.Skipped != "" {
+		_, _ = fmt.Fprintf(t, "  not run\t%s\n", r.Skipped)
+	}
 	for _, f := range r.Figures {
 		floor, ratio := "", ""
 		if f.Floor != 0 {

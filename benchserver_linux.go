@@ -238,33 +238,50 @@ func usageOf(pids ...int) (u usage, err error) {
 	return u, nil
 }
 
-// during runs f and returns what the server, and Redis if it is ours, used meanwhile.
-func (b *bench) during(ctx context.Context, f func() error) (server, redis time.Duration, err error) {
+// spent is processor time.
+type spent struct {
+	server, redis time.Duration // of their processes
+	load          time.Duration // of this one
+}
+
+// during runs f and returns what was spent meanwhile; of Redis, if it is ours.
+func (b *bench) during(ctx context.Context, f func() error) (used spent, err error) {
 	stopProfile := b.profile(ctx)
-	var redisPID []int
-	if b.server.redis != nil {
-		redisPID = []int{b.server.redis.cmd.Process.Pid}
-	}
-	before, err := usageOf(b.server.pids...)
+	before, err := b.spent()
 	if err != nil {
-		return 0, 0, err
-	}
-	redisBefore, err := usageOf(redisPID...)
-	if err != nil {
-		return 0, 0, err
+		return used, err
 	}
 	if err := f(); err != nil {
-		return 0, 0, err
+		return used, err
 	}
-	after, err := usageOf(b.server.pids...)
+	after, err := b.spent()
 	if err != nil {
-		return 0, 0, err
+		return used, err
 	}
-	redisAfter, err := usageOf(redisPID...)
+	used = spent{after.server - before.server, after.redis - before.redis, after.load - before.load}
+	return used, stopProfile()
+}
+
+func (b *bench) spent() (all spent, err error) {
+	server, err := usageOf(b.server.pids...)
 	if err != nil {
-		return 0, 0, err
+		return all, err
 	}
-	return after.cpu - before.cpu, redisAfter.cpu - redisBefore.cpu, stopProfile()
+	var redis usage
+	if b.server.redis != nil {
+		redis, err = usageOf(b.server.redis.cmd.Process.Pid)
+	}
+	return spent{server.cpu, redis.cpu, processorTime()}, err
+}
+
+// costs adds the processor times for each of n things.
+func (b *bench) costs(prefix, thing string, used spent, n int64) *benchFigure {
+	each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(max(1, n)) }
+	b.figure(prefix+"load generator's processor time for a "+thing, each(used.load), "µs")
+	if b.server.redis != nil {
+		b.figure(prefix+"Redis' processor time for a "+thing, each(used.redis), "µs")
+	}
+	return b.figure(prefix+"server's processor time for a "+thing, each(used.server), "µs")
 }
 
 // profile begins a CPU profile of the first node. What it returns waits for its end.
