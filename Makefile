@@ -57,8 +57,8 @@ fuzz: ## Fuzz every decoder for FUZZTIME (20s)
 	     go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir"; done; done
 
 .PHONY: bench
-bench: setup ## Measure: the short set of `confab bench`, and the Go benchmarks
-	go run . bench --short
+bench: setup ## Measure: `confab bench`, small, and the Go benchmarks
+	go run . bench --scale=0.1 --time=2s
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: rebuild-check

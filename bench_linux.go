@@ -19,7 +19,7 @@ type benchCmd struct {
 
 	List    bool          `help:"List the scenarios."`
 	JSON    bool          `name:"json" help:"One JSON object for each scenario instead of tables."`
-	Short   bool          `help:"A tenth of the clients, events and time."`
+	Scale   float64       `default:"1" help:"Share of the clients and of the stored events, for a shorter run: 0.1."`
 	Time    time.Duration `default:"10s" help:"How long each load lasts."`
 	Log     string        `name:"appendonly" enum:"no,always,embedded" default:"no" help:"How the Redis of a server of its own keeps the log: no (in memory only), always (fsync before every answer), embedded (no Redis at all)."`
 	Target  string        `name:"target" help:"host:port of a running server, with CONFAB_LIMITS=off and guests, to measure instead of one of its own."`
@@ -60,13 +60,8 @@ type bench struct {
 	server *benchServer // nil where the scenario starts its own
 }
 
-// scaled is n, or a tenth of it in a short run.
-func (b *bench) scaled(n int) int {
-	if b.cmd.Short {
-		return max(1, n/10)
-	}
-	return n
-}
+// scaled is the asked share of n.
+func (b *bench) scaled(n int) int { return max(1, int(float64(n)*b.cmd.Scale)) }
 
 // Run runs the scenarios one after the other. It fails when an invariant was broken; a
 // missed goal is no failure.
@@ -74,9 +69,6 @@ func (c benchCmd) Run(ctx context.Context, cfg Config, stdout io.Writer) error {
 	c.mongo = cfg.MongoURI
 	if c.List {
 		return listBench(stdout)
-	}
-	if c.Short {
-		c.Time = min(c.Time, 2*time.Second)
 	}
 	chosen, err := c.chosen()
 	if err != nil {

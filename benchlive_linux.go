@@ -187,8 +187,9 @@ func ms(us int64) float64 { return float64(us) / 1000 }
 
 // benchFanout raises the rate until the room cannot be served any more.
 func benchFanout(ctx context.Context, b *bench) error {
-	const senders, bound = 50, 60_000
+	const bound = 60_000
 	receivers := b.scaled(1000)
+	senders := min(50, receivers)
 	c, err := b.gather(ctx, 1, receivers, senders)
 	if err != nil {
 		return err
@@ -217,8 +218,9 @@ func benchFanout(ctx context.Context, b *bench) error {
 
 // benchCost compares what a delivery costs with one plain write.
 func benchCost(ctx context.Context, b *bench) error {
-	const rate, senders = 50, 10
+	const rate = 50
 	receivers := b.scaled(1000)
+	senders := min(10, receivers)
 	c, err := b.gather(ctx, 1, receivers, senders)
 	if err != nil {
 		return err

@@ -1,0 +1,86 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"confab/projector/mongodb/mongotest"
+)
+
+// confabBench runs `confab bench` with args and returns its reports.
+func confabBench(t *testing.T, args ...string) (reports []benchReport, err error) {
+	t.Helper()
+	binary, err := buildPlain()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), binary, append([]string{"bench", "--json"}, args...)...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	for line := range strings.Lines(string(out)) {
+		var r benchReport
+		require.NoError(t, json.Unmarshal([]byte(line), &r), line)
+		reports = append(reports, r)
+	}
+	t.Logf("%s%s", out, &said)
+	return reports, err
+}
+
+// Every scenario runs, small, on the program that is shipped. How long things take is
+// nobody's business here.
+func TestBench_everyInvariantHolds(t *testing.T) {
+	for _, s := range benchScenarios {
+		t.Run(s.name, func(t *testing.T) {
+			args := []string{s.name, "--scale=0.01", "--time=500ms"}
+			if s.need != nil && s.need(benchCmd{}) != "" {
+				args = append(args, "--mongo-uri="+mongotest.Start(t).URI)
+			}
+			reports, err := confabBench(t, args...)
+			require.NoError(t, err)
+			require.Len(t, reports, 1)
+			assert.Equal(t, s.name, reports[0].Scenario)
+			assert.Empty(t, reports[0].Failed)
+			assert.NotEmpty(t, reports[0].Figures)
+		})
+	}
+}
+
+// What goes wrong at a running server is told, and ends the bench with an error.
+func TestBench_failsForWhatAServerRefuses(t *testing.T) {
+	p := startPlainConfab(t, "limited", "CONFAB_DATA="+t.TempDir()).ready(t)
+	reports, err := confabBench(t, "fanout", "--scale=0.01", "--time=2s", "--target", p.addr)
+	require.Error(t, err)
+	require.Len(t, reports, 1)
+	assert.Contains(t, strings.Join(reports[0].Failed, ""), "rate_limited")
+}
+
+func TestBench_refusesWhatItCannotRun(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"nope"}, "--list"},
+		{[]string{"crowd"}, "--mongo-uri"},
+		{[]string{"start", "--target", "localhost:1"}, "--target"},
+		{[]string{"redis", "--appendonly=embedded"}, "--appendonly"},
+	} {
+		var out bytes.Buffer
+		err := run(t.Context(), append([]string{"bench"}, tt.args...), nil, &out, &out)
+		assert.ErrorContains(t, err, tt.want)
+	}
+}
+
+func TestBench_lists(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"bench", "--list"}, nil, &out, &out))
+	for _, s := range benchScenarios {
+		assert.Contains(t, out.String(), s.name)
+	}
+}
