@@ -70,6 +70,7 @@ func serve(ctx context.Context, cfg Config, parts launcher, log *slog.Logger) er
 	} else {
 		front.serve(projectorHandler(b))
 	}
+	defer parts.start("memory", giveBack)()
 	log.Info("ready")
 	<-ctx.Done()
 	log.Info("stopping")

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+// giveBack returns memory to the system when the process has become quiet, until ctx ends.
+// Go's collector runs when the heap has doubled, or after two minutes, so a server would
+// keep twice what a crowd took that arrived and then sat still. It costs nothing where
+// much goes on, since there the collector runs anyway.
+func giveBack(ctx context.Context) error {
+	const (
+		quiet = 5 * time.Second // without a collection
+		worth = 16 << 20        // bytes that are more than what is in use needs
+	)
+	tick := time.NewTicker(quiet)
+	defer tick.Stop()
+	last := memory()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now := memory()
+		if now.collections == last.collections && now.held > now.live+now.live/4+worth {
+			debug.FreeOSMemory()
+			now = memory()
+		}
+		last = now
+	}
+}
+
+// memoryUse is what the heap takes.
+type memoryUse struct {
+	collections uint64
+	live        uint64 // bytes that the last collection found in use
+	held        uint64 // bytes taken from the system for the heap
+}
+
+func memory() memoryUse {
+	samples := []metrics.Sample{
+		{Name: "/gc/cycles/total:gc-cycles"},
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+	}
+	metrics.Read(samples)
+	v := func(i int) uint64 { return samples[i].Value.Uint64() }
+	return memoryUse{collections: v(0), live: v(1), held: v(2) + v(3) + v(4)}
+}
