@@ -354,8 +354,22 @@ func BenchmarkEvent(b *testing.B) {
 	}
 }
 
-func BenchmarkDecode(b *testing.B) {
-	msg := frames.Marshal(frames.Send{ID: "1", Room: room, Key: "0190b0a0-0000-7000-8000-000000000000", Body: strings.Repeat("x", 128)})
+func BenchmarkDecode_send(b *testing.B) {
+	benchmarkDecode(b, frames.Send{ID: "1", Room: room, Key: "0190b0a0-0000-7000-8000-000000000000", Body: strings.Repeat("x", 128)})
+}
+
+// Escapes and numbers are left to encoding/json.
+func BenchmarkDecode_sendOfTwoLines(b *testing.B) {
+	benchmarkDecode(b, frames.Send{ID: "1", Room: room, Key: "0190b0a0-0000-7000-8000-000000000000", Body: strings.Repeat("x", 64) + "\n" + strings.Repeat("y", 63)})
+}
+
+func BenchmarkDecode_subscribe(b *testing.B) {
+	after := uint64(41)
+	benchmarkDecode(b, frames.Subscribe{ID: "1", Room: room, After: &after, Epoch: epoch})
+}
+
+func benchmarkDecode(b *testing.B, f frames.Frame) {
+	msg := frames.Marshal(f)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, _, err := frames.Decode(msg); err != nil {
