@@ -354,6 +354,13 @@ func BenchmarkEvent(b *testing.B) {
 	}
 }
 
+func BenchmarkAck(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		frames.Text(frames.Ack{ID: "1", Room: room, Seq: 42, At: at})
+	}
+}
+
 func BenchmarkDecode_send(b *testing.B) {
 	benchmarkDecode(b, frames.Send{ID: "1", Room: room, Key: "0190b0a0-0000-7000-8000-000000000000", Body: strings.Repeat("x", 128)})
 }
