@@ -311,6 +311,17 @@ func FuzzDecodeRecord(f *testing.F) {
 	})
 }
 
+func TestTime_hasAlwaysThreeDecimals(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		instant := time.Unix(rapid.Int64Range(-62135596800, 253402300799).Draw(t, "s"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns"))
+		instant = instant.In(time.FixedZone("", rapid.IntRange(-18, 18).Draw(t, "hours")*3600))
+		got, err := domain.Time{Time: instant}.AppendText([]byte("at "))
+		if want := instant.UTC().Format("at 2006-01-02T15:04:05.000Z"); err != nil || string(got) != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+	})
+}
+
 func TestTime_isCutToMillisecondsInUTC(t *testing.T) {
 	b, err := json.Marshal(domain.At(noon))
 	check(t, err)

@@ -29,7 +29,7 @@ func writePosted(e Event) ([]byte, bool) {
 	b := make([]byte, 0, size+170) // the rest takes no more
 	b = strconv.AppendUint(appendOpening(b, e.Room), e.Seq, 10)
 	b = append(append(b, `,"kind":"message.posted","id":"`...), e.ID...)
-	b = e.At.UTC().AppendFormat(append(b, `","at":"`...), timeLayout)
+	b = e.At.append(append(b, `","at":"`...))
 	b = append(append(b, `","actor":{"id":"`...), e.Actor.ID...)
 	b = append(append(b, `","name":"`...), e.Actor.Name...)
 	b = append(b, '"')
