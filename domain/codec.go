@@ -36,13 +36,16 @@ func (r Record) Kind() Kind {
 		return ""
 	}
 	kind, _, _ := bytes.Cut(rest, []byte(`"`))
+	if string(kind) == string(MessagePosted) {
+		return MessagePosted // no allocation
+	}
 	return Kind(kind)
 }
 
 // Tail returns the canonical JSON from the kind on, without the opening brace, room
 // and seq: `"kind":"message.posted",…}`. It shares the record's memory.
 func (r Record) Tail() []byte {
-	i := len(opening(r.Room))
+	i := openingLength(r.Room)
 	if len(r.Payload) <= i {
 		return nil
 	}
@@ -50,7 +53,11 @@ func (r Record) Tail() []byte {
 	return tail
 }
 
-func opening(room RoomID) string { return `{"room":"` + string(room) + `","seq":` }
+func appendOpening(b []byte, room RoomID) []byte {
+	return append(append(append(b, `{"room":"`...), room...), `","seq":`...)
+}
+
+func openingLength(room RoomID) int { return len(`{"room":"","seq":`) + len(room) }
 
 // EncodeUnsequenced returns the canonical JSON of e with its seq left out, and the
 // offset at which the decimal digits of the seq belong. The append script fills
@@ -60,7 +67,7 @@ func EncodeUnsequenced(e Event) (payload []byte, seqAt int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	seqAt = len(opening(e.Room))
+	seqAt = openingLength(e.Room)
 	digits := len(strconv.FormatUint(e.Seq, 10))
 	return append(payload[:seqAt], payload[seqAt+digits:]...), seqAt, nil
 }
@@ -72,6 +79,9 @@ func EncodeEvent(e Event) (Record, error) {
 }
 
 func encode(e Event) ([]byte, error) {
+	if b, ok := writePosted(e); ok {
+		return b, nil
+	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false) // the payload is never put into a page as it is
@@ -88,17 +98,18 @@ func DecodeRecord(payload []byte) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	canonical := opening(e.Room) + strconv.FormatUint(e.Seq, 10) + `,"kind":"` + string(e.Kind) + `"`
-	if !bytes.HasPrefix(payload, []byte(canonical)) {
+	rec, err := SkimRecord(e.Room, payload)
+	if err != nil || rec.Seq != e.Seq || !bytes.HasPrefix(rec.Tail(), []byte(`"kind":"`+string(e.Kind)+`"`)) {
 		return Record{}, fmt.Errorf("decode event: room, seq and kind do not come first")
 	}
-	return Record{Room: e.Room, Seq: e.Seq, Payload: payload}, nil
+	return rec, nil
 }
 
 // SkimRecord reads no more of a payload than its position, which must be in room. It
 // is for bytes that the append script wrote, and far cheaper than DecodeRecord.
 func SkimRecord(room RoomID, payload []byte) (Record, error) {
-	rest, ok := bytes.CutPrefix(payload, []byte(opening(room)))
+	var buf [64]byte
+	rest, ok := bytes.CutPrefix(payload, appendOpening(buf[:0], room))
 	digits, _, ok2 := bytes.Cut(rest, []byte(","))
 	seq, err := strconv.ParseUint(string(digits), 10, 64)
 	if !ok || !ok2 || err != nil || seq == 0 {
@@ -110,6 +121,9 @@ func SkimRecord(room RoomID, payload []byte) (Record, error) {
 // DecodeEvent decodes canonical JSON. Unknown fields and kinds are kept quiet about:
 // a newer node may have written them.
 func DecodeEvent(payload []byte) (Event, error) {
+	if e, ok := readPosted(payload); ok {
+		return e, nil
+	}
 	var e Event
 	if !utf8.Valid(payload) {
 		return e, fmt.Errorf("decode event: not UTF-8")

@@ -8,9 +8,12 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -31,6 +34,10 @@ var golden = map[string]domain.Event{
 	"message.posted.1": {
 		Room: roomID, Seq: 3, Kind: domain.MessagePosted, ID: "ffffffffffffffffffff", At: domain.At(noon), Actor: guest,
 		Key: `"quoted"\`, Body: "<b>hi</b> & \"you\"\n\ttabs,\r\u2028\u200f שלום 👩‍👩‍👧",
+	},
+	"message.posted.2": { // plain text, written and read by hand
+		Room: roomID, Seq: 12, Kind: domain.MessagePosted, ID: "llllllllllllllllllll", At: domain.At(noon), Actor: guest,
+		Key: "0198c5d2-7a3b-7c1e-9f00-0123456789ab", Body: "<b>Привет</b> & שלום, 👩‍👩‍👧\x7f",
 	},
 	"member.left.1": {
 		Room: roomID, Seq: 18446744073709551615, Kind: domain.MemberLeft, ID: "hhhhhhhhhhhhhhhhhhhh", At: domain.At(noon),
@@ -173,6 +180,45 @@ func checkTail(t rapid.TB, rec domain.Record) {
 	}
 }
 
+// What is written by hand is, byte for byte, what encoding/json writes, and back.
+func TestCodec_isEncodingJSON(t *testing.T) {
+	text := rapid.SampledFrom([]string{"x", "plain <text> & 'more'", "שלום 👋\u007f\ufffd", "", `"quoted"`, `back\slash`, "two\nlines", "\u2028", "\u2029", "\x00", "\xff", "\xe2\x80"})
+	zone := rapid.SampledFrom([]*time.Location{time.UTC, noon.Location(), time.FixedZone("", -3600)})
+	rapid.Check(t, func(t *rapid.T) {
+		e := event().Draw(t, "event")
+		if rapid.Bool().Draw(t, "posted") {
+			e = domain.Event{Room: e.Room, Seq: e.Seq, Kind: domain.MessagePosted, ID: "i", Actor: e.Actor, Key: "k", Body: "b", At: domain.Time{Time: noon.In(zone.Draw(t, "zone"))}}
+			change := rapid.SampledFrom([]*string{&e.ID, (*string)(&e.Actor.ID), &e.Actor.Name, &e.Key, &e.Body, &e.Name, (*string)(&e.Role), new(string)}).Draw(t, "changed")
+			*change = text.Draw(t, "text")
+		}
+		rec, err := domain.EncodeEvent(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var buf bytes.Buffer
+		enc := json.NewEncoder(&buf)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(e); err != nil {
+			t.Fatal(err)
+		}
+		if want := bytes.TrimSpace(buf.Bytes()); !bytes.Equal(rec.Payload, want) {
+			t.Fatalf("\n got %s\nwant %s", rec.Payload, want)
+		}
+		checkDecode(t, rec.Payload)
+	})
+}
+
+// checkDecode holds DecodeEvent to accept and return what encoding/json does.
+func checkDecode(t rapid.TB, payload []byte) {
+	var want domain.Event
+	ok := utf8.Valid(payload) && json.Unmarshal(payload, &want) == nil &&
+		want.Seq != 0 && want.Kind != "" && domain.ValidID(string(want.Room))
+	got, err := domain.DecodeEvent(payload)
+	if (err == nil) != ok || ok && !reflect.DeepEqual(got, want) {
+		t.Fatalf("%s\n got %+v, %v\nwant %+v, accepted: %v", payload, got, err, want, ok)
+	}
+}
+
 func event() *rapid.Generator[domain.Event] {
 	return rapid.Custom(func(t *rapid.T) domain.Event {
 		text := rapid.String()
@@ -192,8 +238,12 @@ func event() *rapid.Generator[domain.Event] {
 
 func TestDecodeRecord_refuses(t *testing.T) {
 	const good = `{"room":"k3v5q2x7m4n6p2r7s5t3","seq":42,"kind":"message.posted","id":"x"}`
-	if _, err := domain.DecodeRecord([]byte(good)); err != nil {
-		t.Fatal(err)
+	const posted = `{"room":"k3v5q2x7m4n6p2r7s5t3","seq":42,"kind":"message.posted","id":"i","at":"2026-11-24T11:00:00.123Z",` +
+		`"actor":{"id":"u","name":"Ada"},"key":"k","body":"hi"}`
+	for _, payload := range []string{good, posted} {
+		if _, err := domain.DecodeRecord([]byte(payload)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for situation, payload := range map[string]string{
 		"nothing":              "",
@@ -216,6 +266,13 @@ func TestDecodeRecord_refuses(t *testing.T) {
 		"spaces":               strings.Replace(good, ",", ", ", 1),
 		"another order":        `{"seq":42,"room":"k3v5q2x7m4n6p2r7s5t3","kind":"message.posted","id":"x"}`,
 		"kind is not third":    `{"room":"k3v5q2x7m4n6p2r7s5t3","seq":42,"id":"x","kind":"message.posted"}`,
+		"a seq with zeros":     strings.Replace(posted, "42", "042", 1),
+		"posted, seq 0":        strings.Replace(posted, "42", "0", 1),
+		"posted in no room":    strings.Replace(posted, "k3v5", "../k", 1),
+		"posted at no time":    strings.Replace(posted, "T11", "T99", 1),
+		"posted, more behind":  posted + " {}",
+		"posted, not UTF-8":    strings.Replace(posted, `"hi"`, "\"\xff\"", 1),
+		"posted, a line end":   strings.Replace(posted, `"hi"`, "\"\n\"", 1),
 	} {
 		if rec, err := domain.DecodeRecord([]byte(payload)); err == nil {
 			t.Errorf("%s: %q is accepted as %+v", situation, payload, rec)
@@ -238,6 +295,7 @@ func FuzzDecodeRecord(f *testing.F) {
 		f.Add(payload)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
+		checkDecode(t, payload)
 		rec, err := domain.DecodeRecord(payload)
 		if err != nil {
 			return
@@ -250,6 +308,17 @@ func FuzzDecodeRecord(f *testing.F) {
 			t.Fatalf("record %s/%d %s holds %+v", rec.Room, rec.Seq, rec.Kind(), e)
 		}
 		checkTail(t, rec)
+	})
+}
+
+func TestTime_hasAlwaysThreeDecimals(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		instant := time.Unix(rapid.Int64Range(-62135596800, 253402300799).Draw(t, "s"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns"))
+		instant = instant.In(time.FixedZone("", rapid.IntRange(-18, 18).Draw(t, "hours")*3600))
+		got, err := domain.Time{Time: instant}.AppendText([]byte("at "))
+		if want := instant.UTC().Format("at 2006-01-02T15:04:05.000Z"); err != nil || string(got) != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
 	})
 }
 

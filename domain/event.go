@@ -91,19 +91,29 @@ func MessageOf(e Event) Message {
 // exactly three decimals.
 type Time struct{ time.Time }
 
-const timeLayout = "2006-01-02T15:04:05.000Z"
-
 // At makes a Time of t, cut to milliseconds and in UTC.
 func At(t time.Time) Time { return Time{t.UTC().Truncate(time.Millisecond)} }
 
 // String returns the form used in JSON.
-func (t Time) String() string { return t.UTC().Format(timeLayout) }
+func (t Time) String() string { return string(t.append(make([]byte, 0, 32))) }
+
+// append appends what String returns. RFC3339 is a form that time writes fast.
+func (t Time) append(b []byte) []byte {
+	b = t.UTC().AppendFormat(b, time.RFC3339)
+	ms := t.Nanosecond() / 1e6
+	return append(b[:len(b)-1], '.', '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10), 'Z')
+}
+
+// AppendText implements encoding.TextAppender.
+func (t Time) AppendText(b []byte) ([]byte, error) { return t.append(b), nil }
 
 // MarshalText implements encoding.TextMarshaler.
-func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+func (t Time) MarshalText() ([]byte, error) { return t.append(nil), nil }
 
 // MarshalJSON implements json.Marshaler.
-func (t Time) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
+func (t Time) MarshalJSON() ([]byte, error) {
+	return append(t.append(append(make([]byte, 0, 32), '"')), '"'), nil
+}
 
 // UnmarshalJSON implements json.Unmarshaler; it accepts any RFC 3339 time.
 func (t *Time) UnmarshalJSON(b []byte) error {

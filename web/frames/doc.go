@@ -17,7 +17,15 @@ import (
 type Frame interface{ Type() string }
 
 // Marshal returns the JSON of a frame.
-func Marshal(f Frame) []byte { return appendJSON(nil, f) }
+func Marshal(f Frame) []byte {
+	fields := fieldsOf(f)
+	b := make([]byte, 0, len(`{"type":"",`)+len(f.Type())+len(fields))
+	b = append(append(append(b, `{"type":"`...), f.Type()...), '"')
+	if len(fields) > len("{}") {
+		b = append(b, ',')
+	}
+	return append(b, fields[1:]...)
+}
 
 // Text returns a frame of the server as it goes onto the socket: a WebSocket text
 // frame that holds its JSON.
@@ -26,14 +34,16 @@ func Text(f Frame) []byte {
 	return append(appendHeader(make([]byte, 0, maxHeader+len(payload)), opText, len(payload)), payload...)
 }
 
-func appendJSON(dst []byte, f Frame) []byte {
-	fields, err := json.Marshal(f)
+// fieldsOf returns the JSON object of a frame's fields.
+func fieldsOf(f Frame) (fields []byte) {
+	var err error
+	if m, ok := f.(json.Marshaler); ok {
+		fields, err = m.MarshalJSON() // json.Marshal would check and copy what it returns
+	} else {
+		fields, err = json.Marshal(f)
+	}
 	if err != nil { // the types of this package hold nothing that JSON cannot say
 		panic(fmt.Sprintf("frames: marshal %s: %v", f.Type(), err))
 	}
-	dst = append(dst, `{"type":"`+f.Type()+`"`...)
-	if len(fields) > len("{}") {
-		dst = append(dst, ',')
-	}
-	return append(dst, fields[1:]...)
+	return fields
 }

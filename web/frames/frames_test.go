@@ -113,6 +113,18 @@ func TestServerFrames_golden(t *testing.T) {
 	}
 }
 
+func TestAck_isWhatEncodingJSONWrites(t *testing.T) {
+	type fields frames.Ack // without its method
+	for _, text := range []string{"", "1", "a b~", "<", ">", "&", `"`, `\`, "\n", "\x7f", "Я\u2028", "\xff"} {
+		ack := frames.Ack{ID: text, Room: domain.RoomID(text), Seq: 1<<64 - 1, At: at, Duplicate: text == "1"}
+		want, err := json.Marshal(fields(ack))
+		require.NoError(t, err)
+		got, err := ack.MarshalJSON()
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got))
+	}
+}
+
 func TestClientFrames_golden(t *testing.T) {
 	for name, f := range clientFrames() {
 		t.Run(name, func(t *testing.T) {
@@ -354,8 +366,29 @@ func BenchmarkEvent(b *testing.B) {
 	}
 }
 
-func BenchmarkDecode(b *testing.B) {
-	msg := frames.Marshal(frames.Send{ID: "1", Room: room, Key: "0190b0a0-0000-7000-8000-000000000000", Body: strings.Repeat("x", 128)})
+func BenchmarkAck(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		frames.Text(frames.Ack{ID: "1", Room: room, Seq: 42, At: at})
+	}
+}
+
+func BenchmarkDecode_send(b *testing.B) {
+	benchmarkDecode(b, frames.Send{ID: "1", Room: room, Key: "0190b0a0-0000-7000-8000-000000000000", Body: strings.Repeat("x", 128)})
+}
+
+// Escapes and numbers are left to encoding/json.
+func BenchmarkDecode_sendOfTwoLines(b *testing.B) {
+	benchmarkDecode(b, frames.Send{ID: "1", Room: room, Key: "0190b0a0-0000-7000-8000-000000000000", Body: strings.Repeat("x", 64) + "\n" + strings.Repeat("y", 63)})
+}
+
+func BenchmarkDecode_subscribe(b *testing.B) {
+	after := uint64(41)
+	benchmarkDecode(b, frames.Subscribe{ID: "1", Room: room, After: &after, Epoch: epoch})
+}
+
+func benchmarkDecode(b *testing.B, f frames.Frame) {
+	msg := frames.Marshal(f)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, _, err := frames.Decode(msg); err != nil {

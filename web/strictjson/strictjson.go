@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -19,28 +21,28 @@ import (
 
 // Unmarshal reads one JSON object into the struct that v points to. Fields are
 // matched by the exact name in their json tag; unknown ones are ignored. Errors are
-// *domain.Error with CodeInvalid and say what to do.
+// *domain.Error with CodeInvalid and say what to do; what v holds then is undefined.
 func Unmarshal(data []byte, v any) error {
 	if !utf8.Valid(data) {
 		return invalid("the JSON is not valid UTF-8; encode it as UTF-8")
 	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		return invalid("a JSON object is missing; send one")
-	}
-	if err := checkSyntax(data); err != nil {
-		return err
-	}
-	if loneSurrogate(data) {
+	s := reflect.ValueOf(v).Elem()
+	fields := fieldsOf(s.Type())
+	values, twice, ok := members(data, fields)
+	switch {
+	case !ok:
+		return syntaxError(data)
+	case loneSurrogate(data):
 		return invalid(`the JSON holds half a surrogate pair (\ud800 to \udfff); send whole characters`)
+	case twice != "":
+		return invalid("the field %q is there twice; send it once", twice)
 	}
-	fields := fieldsOf(v)
-	values, err := members(data, fields)
-	if err != nil {
-		return err
-	}
-	for name, raw := range values {
-		if err := json.Unmarshal(raw, fields[name]); err != nil {
-			return invalid("%s", typeMessage(name, err))
+	for i, raw := range values {
+		if raw == nil {
+			continue
+		}
+		if err := fields[i].set(s, raw); err != nil {
+			return invalid("%s", typeMessage(fields[i].name, err))
 		}
 	}
 	return nil
@@ -50,60 +52,97 @@ func invalid(format string, args ...any) error {
 	return domain.Errorf(domain.CodeInvalid, format, args...)
 }
 
-// checkSyntax accepts exactly one JSON object.
-func checkSyntax(data []byte) error {
-	if !json.Valid(data) {
-		var ignored json.RawMessage
-		err := json.Unmarshal(data, &ignored)
-		if s, ok := errors.AsType[*json.SyntaxError](err); ok {
-			return invalid("this is not one JSON object: %s at byte %d", s.Error(), s.Offset)
-		}
-		return invalid("this is not one JSON object")
+// syntaxError says why data is not exactly one JSON object.
+func syntaxError(data []byte) error {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return invalid("a JSON object is missing; send one")
 	}
-	if data = bytes.TrimSpace(data); data[0] != '{' {
-		return invalid("a JSON object is wanted, like {…}, and nothing else")
+	var ignored json.RawMessage
+	err := json.Unmarshal(data, &ignored)
+	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return invalid("this is not one JSON object: %s at byte %d", s.Error(), s.Offset)
 	}
-	return nil
+	return invalid("a JSON object is wanted, like {…}, and nothing else")
 }
 
-// fieldsOf returns pointers to the fields of the struct behind v by their JSON name.
-func fieldsOf(v any) map[string]any {
-	s := reflect.ValueOf(v).Elem()
-	fields := make(map[string]any, s.NumField())
-	for i := range s.NumField() {
-		if name, _, _ := strings.Cut(s.Type().Field(i).Tag.Get("json"), ","); name != "" && name != "-" {
-			fields[name] = s.Field(i).Addr().Interface()
+// field is a field of a struct that JSON may set.
+type field struct {
+	name  string
+	index int
+	text  bool // a string, or a pointer to one, that no method decodes
+}
+
+// fieldCache holds fieldsOf each reflect.Type, which are as many as the program has
+// forms of request.
+var fieldCache sync.Map
+
+func fieldsOf(t reflect.Type) []field {
+	if fields, ok := fieldCache.Load(t); ok {
+		return fields.([]field)
+	}
+	var fields []field
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			text := f.Type
+			if text.Kind() == reflect.Pointer {
+				text = text.Elem()
+			}
+			fields = append(fields, field{name, i, text.Kind() == reflect.String && reflect.PointerTo(text).NumMethod() == 0})
 		}
 	}
+	fieldCache.Store(t, fields)
 	return fields
 }
 
-// members returns the object's members that are among the fields.
-func members(data []byte, fields map[string]any) (map[string]json.RawMessage, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if _, err := dec.Token(); err != nil { // the opening brace
-		return nil, invalid("this is not one JSON object")
+// set puts a value into the field of the struct s.
+func (f field) set(s reflect.Value, raw []byte) error {
+	to := s.Field(f.index)
+	if !f.text || !plain(raw) {
+		return json.Unmarshal(raw, to.Addr().Interface())
 	}
-	values := map[string]json.RawMessage{}
-	for dec.More() {
-		var raw json.RawMessage
-		name, err := dec.Token()
-		if err == nil {
-			err = dec.Decode(&raw)
-		}
-		if err != nil {
-			return nil, invalid("this is not one JSON object")
-		}
-		key, _ := name.(string)
-		if _, known := fields[key]; !known {
-			continue
-		}
-		if _, twice := values[key]; twice {
-			return nil, invalid("the field %q is there twice; send it once", key)
-		}
-		values[key] = raw
+	if to.Kind() == reflect.Pointer {
+		to.Set(reflect.New(to.Type().Elem()))
+		to = to.Elem()
 	}
-	return values, nil
+	to.SetString(string(raw[1 : len(raw)-1]))
+	return nil
+}
+
+// indexOf returns the index of the field that the string name, in its quotes, names.
+func indexOf(name []byte, fields []field) int {
+	if plain(name) {
+		name = name[1 : len(name)-1]
+	} else {
+		var unescaped string
+		_ = json.Unmarshal(name, &unescaped)
+		name = []byte(unescaped)
+	}
+	return slices.IndexFunc(fields, func(f field) bool { return f.name == string(name) })
+}
+
+// members splits one object into its members, and returns the values of those that
+// are among the fields, by the field's index, nil where there is none; and the name
+// of a field that is there twice.
+func members(data []byte, fields []field) (values [][]byte, twice string, ok bool) {
+	values = make([][]byte, len(fields))
+	s := scanner{rest: data}
+	s.want('{')
+	for more := s.next() != '}'; more; more = s.has(',') {
+		name := s.value()
+		s.want(':')
+		raw := s.value()
+		if i := indexOf(name, fields); i >= 0 {
+			if values[i] != nil && twice == "" {
+				twice = fields[i].name
+			}
+			values[i] = raw
+		}
+	}
+	s.want('}')
+	s.next()
+	ok = !s.bad && len(s.rest) == 0 && (!s.rare || json.Valid(data))
+	return values, twice, ok
 }
 
 // typeMessage explains a value of the wrong type without naming Go's types.
@@ -132,26 +171,24 @@ func typeMessage(field string, err error) string {
 
 // loneSurrogate reports whether valid JSON holds an escape of half a pair.
 func loneSurrogate(data []byte) bool {
-	for i := 0; i < len(data); i++ {
-		if data[i] != '\\' {
+	for {
+		i := bytes.IndexByte(data, '\\')
+		if i < 0 {
+			return false
+		}
+		if data = data[i+1:]; data[0] != 'u' {
+			data = data[1:]
 			continue
 		}
-		if data[i+1] != 'u' {
-			i++
+		r := hex4(data[1:])
+		if data = data[5:]; !utf16.IsSurrogate(r) {
 			continue
 		}
-		r := hex4(data[i+2:])
-		i += 5
-		if !utf16.IsSurrogate(r) {
-			continue
-		}
-		rest := data[i+1:]
-		if len(rest) < 6 || rest[0] != '\\' || rest[1] != 'u' || utf16.DecodeRune(r, hex4(rest[2:])) == utf8.RuneError {
+		if len(data) < 6 || data[0] != '\\' || data[1] != 'u' || utf16.DecodeRune(r, hex4(data[2:])) == utf8.RuneError {
 			return true
 		}
-		i += 6
+		data = data[6:]
 	}
-	return false
 }
 
 func hex4(b []byte) (r rune) {

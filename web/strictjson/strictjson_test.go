@@ -14,6 +14,7 @@ import (
 
 type target struct {
 	Name  string   `json:"name"`
+	Key   *string  `json:"key"`
 	After *uint64  `json:"after,omitempty"`
 	On    bool     `json:"on"`
 	Tags  []string `json:"tags"`
@@ -21,12 +22,15 @@ type target struct {
 }
 
 func TestUnmarshal_accepts(t *testing.T) {
-	seven := uint64(7)
+	seven, empty := uint64(7), ""
 	for text, want := range map[string]target{
 		`{}`:                                      {},
 		` {"name":"ada"} ` + "\n":                 {Name: "ada"},
 		`{"name":"ada","after":7,"on":true}`:      {Name: "ada", After: &seven, On: true},
-		`{"after":null}`:                          {},
+		`{"after":null,"name":null,"key":null}`:   {},
+		`{"key":"","tags":["]","\"}"]}`:           {Key: &empty, Tags: []string{"]", `"}`}},
+		`{"other":[[],{"a":"}"}],"name":"a\n"}`:   {Name: "a\n"},
+		"{\t\"name\"\r:\n\"ada\" , \"after\":7 }": {Name: "ada", After: &seven},
 		`{"NAME":"eve","nAme":1,"name":"ada"}`:    {Name: "ada"},
 		`{"skip":"x","Skip":"y","other":{"a":1}}`: {},
 		`{"other":1,"other":2,"name":"ada"}`:      {Name: "ada"},
@@ -49,6 +53,16 @@ func TestUnmarshal_refuses(t *testing.T) {
 		`{"name":"ada"`:              "not one JSON object",
 		`{"name":"ada"}}`:            "not one JSON object",
 		`{"name":"ada"} {}`:          "not one JSON object",
+		`{"name":"ada",}`:            "not one JSON object",
+		`{"name":"ada" "on":true}`:   "not one JSON object",
+		`{"name"}`:                   "not one JSON object",
+		`{"name":}`:                  "not one JSON object",
+		`{,}`:                        "not one JSON object",
+		`{1:2}`:                      "not one JSON object",
+		`{"other":[}`:                "not one JSON object",
+		`{"other":01}`:               "not one JSON object",
+		`{"name":"\x"}`:              "not one JSON object",
+		"{} \x00":                    "not one JSON object",
 		`{'name':'ada'}`:             "not one JSON object",
 		"{\"name\":\"a\tb\"}":        "not one JSON object",
 		"\ufeff{}":                   "not one JSON object",
@@ -62,6 +76,9 @@ func TestUnmarshal_refuses(t *testing.T) {
 		`{"\ud800":1}`:               "surrogate",
 		`{"name":"a","name":"a"}`:    `"name" is there twice`,
 		`{"name":"a","\u006eame":1}`: `"name" is there twice`,
+		`{"on":1,"on":1,"x":`:        "not one JSON object", // the gravest fault is told
+		`{"on":1,"on":1,"\ud800":1}`: "surrogate",
+		`{"on":1,"on":true}`:         `"on" is there twice`,
 		`{"name":7}`:                 `"name" must be a string, not number`,
 		`{"name":{"$ne":null}}`:      `"name" must be a string, not object`,
 		`{"after":-1}`:               `"after" must be a whole number, 0 or more`,
@@ -76,37 +93,41 @@ func TestUnmarshal_refuses(t *testing.T) {
 	}
 }
 
-// FuzzUnmarshal holds it against encoding/json: whatever is accepted means the same
-// there, and text comes out as valid UTF-8 without replacement of what was sent.
+// FuzzUnmarshal holds it against encoding/json: it calls JSON what is JSON there,
+// whatever it accepts means the same there, and text comes out as valid UTF-8 without
+// replacement of what was sent.
 func FuzzUnmarshal(f *testing.F) {
 	for _, s := range []string{
 		`{"name":"ada","after":7}`, `{"name":"\ud83d\ude00"}`, `{"name":"\ud800"}`, `{"NAME":"x","name":"y"}`,
 		`{"name":"a","name":"b"}`, `{"name":"\\ud800"}`, "{\"name\":\"\xff\"}", `{"name":"\ufffd"}`, `{"tags":["\\","\u005c"]}`,
+		" {\t\"x\" : [1, {\"y\":\"]\"}],\r\n\"key\":\"\\\"\" } ", `{"on":true,"after":null,"name":""}`,
 	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		var all map[string]json.RawMessage
+		object := json.Unmarshal(data, &all) == nil && all != nil
 		var got target
 		err := strictjson.Unmarshal(data, &got)
 		if err != nil {
 			if domain.CodeOf(err) != domain.CodeInvalid || !utf8.ValidString(err.Error()) {
 				t.Fatalf("%q: %v", data, err)
 			}
+			if object && strings.Contains(err.Error(), "JSON object") {
+				t.Fatalf("refused %q, which is one: %v", data, err)
+			}
 			return
 		}
-		var all map[string]json.RawMessage
-		if err := json.Unmarshal(data, &all); err != nil {
-			t.Fatalf("accepted %q, which is no object: %v", data, err)
+		if !object {
+			t.Fatalf("accepted %q, which is no object", data)
 		}
-		var name *string
-		if raw, ok := all["name"]; ok {
-			if err := json.Unmarshal(raw, &name); err != nil {
-				t.Fatalf("accepted %q: %v", data, err)
+		var want target
+		for name, field := range map[string]any{"name": &want.Name, "key": &want.Key, "after": &want.After, "on": &want.On, "tags": &want.Tags} {
+			if raw, ok := all[name]; ok {
+				require.NoError(t, json.Unmarshal(raw, field), "accepted %q", data)
 			}
 		}
-		if name != nil && *name != got.Name || name == nil && got.Name != "" {
-			t.Fatalf("%q: name is %q here, and %v there", data, got.Name, name)
-		}
+		require.Equal(t, want, got, "%q", data)
 		replaced := strings.Count(got.Name, "\ufffd")
 		sent := strings.Count(string(data), "\ufffd") + strings.Count(strings.ToLower(string(data)), `\ufffd`)
 		if replaced > sent {
