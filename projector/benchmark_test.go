@@ -136,16 +136,17 @@ func inserted(b *testing.B, records []domain.Record, all bool) time.Duration {
 		events[i], err = rec.Event()
 		require.NoError(b, err)
 	}
+	const size = 2000 // as the projector's batches
 	began := time.Now()
 	for i, rec := range records {
-		if i%500 == 0 {
+		if i%size == 0 {
 			exec(begin)
 		}
 		exec(event, string(rec.Room), rec.Seq, rec.Payload)
 		if e := events[i]; all {
 			exec(key, string(e.Room), string(e.Actor.ID), e.Key, e.Seq)
 		}
-		if i%500 == 499 || i == len(records)-1 {
+		if i%size == size-1 || i == len(records)-1 {
 			exec(commit)
 		}
 	}

@@ -34,13 +34,24 @@ func (s *Store) Project(ctx context.Context, records []domain.Record) error {
 		}
 	}
 	s.enqueue(p)
-	if err := s.writer.take(ctx); err != nil && s.dequeue(p) {
-		return storeError("project", err)
-	} else if err == nil {
-		s.projectWaiting()
-		s.writer.give()
+	for {
+		select {
+		case err := <-p.done: // of who had the turn
+			return storeError("project", err)
+		case _, ok := <-s.writer.turn:
+			if ok {
+				s.projectWaiting()
+				s.writer.give()
+			} else if s.dequeue(p) {
+				return storeError("project", sql.ErrConnDone)
+			}
+		case <-ctx.Done():
+			if s.dequeue(p) {
+				return storeError("project", ctx.Err())
+			}
+			return storeError("project", <-p.done)
+		}
 	}
-	return storeError("project", <-p.done) // ours, or that of who had the turn before
 }
 
 func (s *Store) enqueue(p *projecting) {
@@ -60,11 +71,19 @@ func (s *Store) dequeue(p *projecting) bool {
 	return i >= 0
 }
 
+// enough is how many records one transaction takes on, about: more would make it no
+// faster, and others wait for it.
+const enough = 4000
+
 // projectWaiting needs the turn.
 func (s *Store) projectWaiting() {
 	s.mu.Lock()
-	group := s.waiting
-	s.waiting = nil
+	n := 0
+	for records := 0; n < len(s.waiting) && records < enough; n++ {
+		records += len(s.waiting[n].records)
+	}
+	group := slices.Clone(s.waiting[:n])
+	s.waiting = slices.Delete(s.waiting, 0, n)
 	s.mu.Unlock()
 	err := s.projectTogether(group)
 	for _, p := range group {
@@ -158,8 +177,8 @@ type room struct {
 
 // remember keeps what the next batch will begin with. Only this process writes.
 func (s *Store) remember(b *batch) {
-	const enough = 10_000
-	if len(s.known) > enough {
+	const maxRooms = 10_000
+	if len(s.known) > maxRooms {
 		clear(s.known)
 	}
 	for _, r := range b.order {
