@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -63,30 +64,91 @@ func conversation(rooms, n int) []domain.Record {
 	return records
 }
 
+// BenchmarkLag measures how long after its append an event is on disk, while 10,000 a
+// second flow.
+func BenchmarkLag(b *testing.B) {
+	const rooms, partitions, atOnce, interval = 64, 16, 50, 5 * time.Millisecond
+	records := conversation(rooms, 20_000)
+	index := map[string]int{}
+	for i, rec := range records {
+		index[string(rec.Payload)] = i
+	}
+	var lags []time.Duration
+	for b.Loop() {
+		l := newLog(b, partitions)
+		appended, lag := make([]time.Time, len(records)), make([]time.Duration, len(records))
+		stop := l.project(b, len(records), func(committed []domain.Record) {
+			now := time.Now()
+			for _, rec := range committed {
+				i := index[string(rec.Payload)]
+				lag[i] = now.Sub(appended[i])
+			}
+		})
+		tick := time.NewTicker(interval)
+		for from := 0; from < len(records); from += atOnce {
+			now := <-tick.C
+			for i := from; i < from+atOnce; i++ {
+				appended[i] = now
+			}
+			l.append(b, records[from:from+atOnce])
+		}
+		tick.Stop()
+		stop()
+		lags = append(lags, lag...)
+	}
+	slices.Sort(lags)
+	ms := func(q float64) float64 { return lags[int(q*float64(len(lags)-1))].Seconds() * 1000 }
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(ms(.5), "p50-ms")
+	b.ReportMetric(ms(.99), "p99-ms")
+	b.ReportMetric(ms(1), "max-ms")
+}
+
 // projected returns how long a projector takes for a log that holds the records.
 func projected(b *testing.B, records []domain.Record, partitions int) time.Duration {
-	server := domaintest.StartRedis(b, "--appendfsync", "no")
-	defer server.Kill()
-	client := redis.NewClient(options(server.Addr))
-	defer client.Close()
-	for from := 0; from < len(records); from += 1000 {
-		_, err := client.Pipelined(b.Context(), func(p redis.Pipeliner) error {
-			for _, rec := range records[from:min(from+1000, len(records))] {
-				p.XAdd(b.Context(), &redis.XAddArgs{Stream: domain.PartitionOf(rec.Room, partitions).Log(),
-					Values: []any{"_watermill_message_uuid", "0123456789abcdefghij", "metadata", "", "payload", rec.Payload}})
-			}
-			return nil
-		})
-		require.NoError(b, err)
+	l := newLog(b, partitions)
+	for batch := range slices.Chunk(records, 1000) {
+		l.append(b, batch)
 	}
+	began := time.Now()
+	l.project(b, len(records), func([]domain.Record) {})()
+	return time.Since(began)
+}
+
+// partitionedLog is the log of all partitions, in a redis-server of its own.
+type partitionedLog struct {
+	*redis.Client
+	partitions int
+}
+
+func newLog(b *testing.B, partitions int) partitionedLog {
+	client := redis.NewClient(options(domaintest.StartRedis(b, "--appendfsync", "no").Addr))
+	b.Cleanup(func() { _ = client.Close() })
+	return partitionedLog{client, partitions}
+}
+
+func (l partitionedLog) append(b *testing.B, records []domain.Record) {
+	_, err := l.Pipelined(b.Context(), func(p redis.Pipeliner) error {
+		for _, rec := range records {
+			p.XAdd(b.Context(), &redis.XAddArgs{Stream: domain.PartitionOf(rec.Room, l.partitions).Log(),
+				Values: []any{"_watermill_message_uuid", "0123456789abcdefghij", "metadata", "", "payload", rec.Payload}})
+		}
+		return nil
+	})
+	require.NoError(b, err)
+}
+
+// project starts a projector onto a new SQLite file. What it returns waits until n
+// records are committed, and ends it.
+func (l partitionedLog) project(b *testing.B, n int, committed func([]domain.Record)) (wait func()) {
 	store, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "history.db"))
 	require.NoError(b, err)
-	defer store.Close()
 	done, left := make(chan struct{}), atomic.Int64{}
-	left.Store(int64(len(records)))
+	left.Store(int64(n))
 	p, err := projector.New(projector.Config{
-		Redis: client, Blocking: client, Store: store, Stream: redisStream{client}, Partitions: partitions,
+		Redis: l.Client, Store: store, Stream: redisStream{l.Client}, Partitions: l.partitions,
 		Committed: func(_ context.Context, records []domain.Record) error {
+			committed(records)
 			if left.Add(-int64(len(records))) == 0 {
 				close(done)
 			}
@@ -96,16 +158,16 @@ func projected(b *testing.B, records []domain.Record, partitions int) time.Durat
 	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan struct{})
-	began := time.Now()
 	go func() {
 		defer close(ended)
 		_ = p.Run(ctx)
 	}()
-	<-done
-	took := time.Since(began)
-	cancel()
-	<-ended
-	return took
+	b.Cleanup(func() {
+		cancel()
+		<-ended
+		require.NoError(b, store.Close())
+	})
+	return func() { <-done }
 }
 
 // inserted returns how long plain inserts of the records take, in transactions as large

@@ -172,7 +172,8 @@ func (p *Projector) own(ctx context.Context, part domain.Partition, l *lease, lo
 		lost(errLeaseLost)
 		return nil
 	})
-	g.Go(func() error { p.tidyLog(held, part); return nil })
+	acked := make(chan struct{}, 1)
+	g.Go(func() error { p.tidyLog(held, part, acked); return nil })
 
 	sub, err := p.cfg.Subscriber(fmt.Sprintf("projector-%d", part))
 	if err != nil {
@@ -196,6 +197,7 @@ func (p *Projector) own(ctx context.Context, part domain.Partition, l *lease, lo
 		if err := w.apply(held, batch); err != nil {
 			return err
 		}
+		signal(acked)
 	}
 }
 
