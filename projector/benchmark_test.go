@@ -13,25 +13,52 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	mongoptions "go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
 	"confab/domain"
 	"confab/domain/domaintest"
 	"confab/projector"
+	"confab/projector/mongodb"
+	"confab/projector/mongodb/mongotest"
 	"confab/projector/sqlite"
 )
 
-// BenchmarkProjector measures the way from the log to the disk, and beside it, in the
+// BenchmarkProjector measures the way from the log to the store, and beside it, in the
 // same run, what the same store takes when the same events are only inserted: into the
-// archive alone (plain), and into every table that Project fills (rows).
+// archive alone (plain), and with all the rows that come with each (rows).
 func BenchmarkProjector(b *testing.B) {
-	for _, partitions := range []int{1, 16} {
-		b.Run(fmt.Sprintf("sqlite/%d partitions", partitions), func(b *testing.B) {
-			records := conversation(64, 40_000)
+	onSQLite := func(b *testing.B) domain.Store {
+		store, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "history.db"))
+		require.NoError(b, err)
+		return store
+	}
+	onMongoDB := func(b *testing.B) domain.Store {
+		store, err := mongodb.Open(b.Context(), mongotest.Server(b))
+		require.NoError(b, err)
+		return store
+	}
+	for _, on := range []struct {
+		store      string
+		open       func(*testing.B) domain.Store
+		inserted   func(*testing.B, []domain.Record, bool) time.Duration
+		partitions int
+		records    int
+	}{
+		{"sqlite", onSQLite, insertedIntoSQLite, 1, 40_000},
+		{"sqlite", onSQLite, insertedIntoSQLite, 16, 40_000},
+		{"mongodb", onMongoDB, insertedIntoMongoDB, 16, 10_000},
+	} {
+		b.Run(fmt.Sprintf("%s/%d partitions", on.store, on.partitions), func(b *testing.B) {
+			records := conversation(64, on.records)
 			var project, plain, rows time.Duration
 			for b.Loop() {
-				plain += inserted(b, records, false)
-				rows += inserted(b, records, true)
-				project += projected(b, records, partitions)
+				plain += on.inserted(b, records, false)
+				rows += on.inserted(b, records, true)
+				project += projected(b, records, on.partitions, on.open(b))
 			}
 			rate := func(d time.Duration) float64 { return float64(b.N*len(records)) / d.Seconds() }
 			b.ReportMetric(0, "ns/op") // of preparing, mostly
@@ -77,7 +104,9 @@ func BenchmarkLag(b *testing.B) {
 	for b.Loop() {
 		l := newLog(b, partitions)
 		appended, lag := make([]time.Time, len(records)), make([]time.Duration, len(records))
-		stop := l.project(b, len(records), func(committed []domain.Record) {
+		store, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "history.db"))
+		require.NoError(b, err)
+		wait := l.project(b, store, len(records), func(committed []domain.Record) {
 			now := time.Now()
 			for _, rec := range committed {
 				i := index[string(rec.Payload)]
@@ -93,7 +122,7 @@ func BenchmarkLag(b *testing.B) {
 			l.append(b, records[from:from+atOnce])
 		}
 		tick.Stop()
-		stop()
+		wait()
 		lags = append(lags, lag...)
 	}
 	slices.Sort(lags)
@@ -105,13 +134,13 @@ func BenchmarkLag(b *testing.B) {
 }
 
 // projected returns how long a projector takes for a log that holds the records.
-func projected(b *testing.B, records []domain.Record, partitions int) time.Duration {
+func projected(b *testing.B, records []domain.Record, partitions int, store domain.Store) time.Duration {
 	l := newLog(b, partitions)
 	for batch := range slices.Chunk(records, 1000) {
 		l.append(b, batch)
 	}
 	began := time.Now()
-	l.project(b, len(records), func([]domain.Record) {})()
+	l.project(b, store, len(records), func([]domain.Record) {})()
 	return time.Since(began)
 }
 
@@ -138,11 +167,9 @@ func (l partitionedLog) append(b *testing.B, records []domain.Record) {
 	require.NoError(b, err)
 }
 
-// project starts a projector onto a new SQLite file. What it returns waits until n
-// records are committed, and ends it.
-func (l partitionedLog) project(b *testing.B, n int, committed func([]domain.Record)) (wait func()) {
-	store, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "history.db"))
-	require.NoError(b, err)
+// project starts a projector onto a store, for as long as the benchmark runs. What it
+// returns waits until n records are committed.
+func (l partitionedLog) project(b *testing.B, store domain.Store, n int, committed func([]domain.Record)) (wait func()) {
 	done, left := make(chan struct{}), atomic.Int64{}
 	left.Store(int64(n))
 	p, err := projector.New(projector.Config{
@@ -170,9 +197,11 @@ func (l partitionedLog) project(b *testing.B, n int, committed func([]domain.Rec
 	return func() { <-done }
 }
 
-// inserted returns how long plain inserts of the records take, in transactions as large
-// as the projector's batches: of the events alone, or of all rows they lead to.
-func inserted(b *testing.B, records []domain.Record, all bool) time.Duration {
+const batchSize = 2000 // as the projector's batches
+
+// insertedIntoSQLite returns how long plain inserts of the records take, in transactions
+// of a batch: of the events alone, or of all rows they lead to.
+func insertedIntoSQLite(b *testing.B, records []domain.Record, all bool) time.Duration {
 	path := filepath.Join(b.TempDir(), "history.db")
 	store, err := sqlite.Open(b.Context(), path) // makes the tables
 	require.NoError(b, err)
@@ -198,19 +227,58 @@ func inserted(b *testing.B, records []domain.Record, all bool) time.Duration {
 		events[i], err = rec.Event()
 		require.NoError(b, err)
 	}
-	const size = 2000 // as the projector's batches
 	began := time.Now()
 	for i, rec := range records {
-		if i%size == 0 {
+		if i%batchSize == 0 {
 			exec(begin)
 		}
 		exec(event, string(rec.Room), rec.Seq, rec.Payload)
 		if e := events[i]; all {
 			exec(key, string(e.Room), string(e.Actor.ID), e.Key, e.Seq)
 		}
-		if i%size == size-1 || i == len(records)-1 {
+		if i%batchSize == batchSize-1 || i == len(records)-1 {
 			exec(commit)
 		}
 	}
 	return time.Since(began)
+}
+
+// insertedIntoMongoDB is insertedIntoSQLite for the other store.
+func insertedIntoMongoDB(b *testing.B, records []domain.Record, all bool) time.Duration {
+	uri := mongotest.Server(b)
+	parsed, err := connstring.Parse(uri)
+	require.NoError(b, err)
+	journal := true
+	client, err := mongo.Connect(mongoptions.Client().ApplyURI(uri).
+		SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journal}))
+	require.NoError(b, err)
+	defer func() { _ = client.Disconnect(context.Background()) }()
+	insert := func(collection string, docs []bson.D) {
+		_, err := client.Database(parsed.Database).Collection(collection).InsertMany(b.Context(), docs)
+		require.NoError(b, err)
+	}
+	var took time.Duration
+	for batch := range slices.Chunk(records, batchSize) {
+		var events, messages, keys []bson.D
+		for _, rec := range batch {
+			e, err := rec.Event()
+			require.NoError(b, err)
+			position := fmt.Sprintf("%s:%020d", e.Room, e.Seq)
+			events = append(events, bson.D{{Key: "_id", Value: position}, {Key: "data", Value: rec.Payload}})
+			messages = append(messages, bson.D{
+				{Key: "_id", Value: position}, {Key: "seq", Value: e.Seq}, {Key: "id", Value: e.ID}, {Key: "key", Value: e.Key},
+				{Key: "at", Value: e.At.Time}, {Key: "author", Value: e.Actor.ID}, {Key: "author_name", Value: e.Actor.Name},
+				{Key: "author_guest", Value: e.Actor.Guest}, {Key: "body", Value: e.Body},
+			})
+			keys = append(keys, bson.D{{Key: "_id", Value: fmt.Sprintf("%s:%s:%s", e.Room, e.Actor.ID, e.Key)}, {Key: "seq", Value: e.Seq}})
+		}
+		began := time.Now()
+		insert("events", events)
+		if all {
+			insert("messages", messages)
+			insert("keys", keys)
+		}
+		took += time.Since(began)
+	}
+	return took
 }
