@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
-
 	"confab/domain"
 )
 
@@ -21,8 +19,8 @@ import (
 //  4. the rest, now without gaps, is one Project; Committed follows each
 //  5. what nobody can read, but says where it belongs, leaves its tombstone
 //  6. Ack, and trimming
-func (w *worker) apply(ctx context.Context, messages []*message.Message) error {
-	b := w.arrange(messages)
+func (w *worker) apply(ctx context.Context, gathered []item) error {
+	b := w.arrange(gathered)
 	for _, p := range b.poison {
 		if err := w.bury(ctx, p); err != nil {
 			return err
@@ -44,10 +42,10 @@ func (w *worker) apply(ctx context.Context, messages []*message.Message) error {
 			return err
 		}
 	}
-	for _, msg := range messages {
-		msg.Ack()
+	for _, it := range gathered {
+		it.msg.Ack()
 	}
-	w.metrics.batchSize.Observe(float64(len(messages)))
+	w.metrics.batchSize.Observe(float64(len(gathered)))
 	w.trimRooms(ctx, b.rooms)
 	return nil
 }

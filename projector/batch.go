@@ -3,6 +3,7 @@ package projector
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"slices"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -15,6 +16,21 @@ import (
 type item struct {
 	domain.Record
 	msg *message.Message
+	why reason // unless "", the message brought no record, for this reason
+}
+
+// decodeAll decodes messages as they come, until there are no more or ctx ends: the
+// next batch, while one is being projected.
+func (w *worker) decodeAll(ctx context.Context, messages <-chan *message.Message, items chan<- item) {
+	defer close(items)
+	for msg := range messages {
+		rec, why := w.decode(msg)
+		select {
+		case items <- item{rec, msg, why}:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // batch is what one gathering of messages holds.
@@ -24,20 +40,19 @@ type batch struct {
 	poison []poison
 }
 
-// arrange decodes messages and sorts their records by room and seq. A record that
-// is there twice stays once; the second message is acked with the batch.
-func (w *worker) arrange(messages []*message.Message) batch {
+// arrange sorts records by room and seq. A record that is there twice stays once; the
+// second message is acked with the batch.
+func (w *worker) arrange(gathered []item) batch {
 	b := batch{items: map[domain.RoomID][]item{}}
-	for _, msg := range messages {
-		rec, why := w.decode(msg)
-		if why != "" {
-			b.poison = append(b.poison, poison{msg, why})
+	for _, it := range gathered {
+		if it.why != "" {
+			b.poison = append(b.poison, poison{it.msg, it.why})
 			continue
 		}
-		if _, ok := b.items[rec.Room]; !ok {
-			b.rooms = append(b.rooms, rec.Room)
+		if _, ok := b.items[it.Room]; !ok {
+			b.rooms = append(b.rooms, it.Room)
 		}
-		b.items[rec.Room] = append(b.items[rec.Room], item{rec, msg})
+		b.items[it.Room] = append(b.items[it.Room], it)
 	}
 	for room, items := range b.items {
 		slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(a.Seq, b.Seq) })

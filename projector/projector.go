@@ -51,7 +51,7 @@ type Config struct {
 	// they are acked in the log. It may get records again. An error is logged only.
 	Committed func(ctx context.Context, records []domain.Record) error
 
-	// BatchSize is how many log entries one Project gets at most. Default 500.
+	// BatchSize is how many log entries one Project gets at most. Default 2000.
 	BatchSize int
 	// HotWindow is how many archived events a room's stream keeps. Default 1000.
 	HotWindow int
@@ -66,7 +66,7 @@ type Config struct {
 
 func (c *Config) setDefaults() {
 	setDefault(&c.Block, time.Second)
-	setDefault(&c.BatchSize, 500)
+	setDefault(&c.BatchSize, 2000)
 	setDefault(&c.HotWindow, 1000)
 	setDefault(&c.LeaseTTL, 4*time.Second)
 	setDefault(&c.Blocking, c.Redis)
@@ -172,7 +172,8 @@ func (p *Projector) own(ctx context.Context, part domain.Partition, l *lease, lo
 		lost(errLeaseLost)
 		return nil
 	})
-	g.Go(func() error { p.tidyLog(held, part); return nil })
+	acked := make(chan struct{}, 1)
+	g.Go(func() error { p.tidyLog(held, part, acked); return nil })
 
 	sub, err := p.cfg.Subscriber(fmt.Sprintf("projector-%d", part))
 	if err != nil {
@@ -186,38 +187,41 @@ func (p *Projector) own(ctx context.Context, part domain.Partition, l *lease, lo
 	}
 	w := newWorker(p, part, l, logger, ctx.Done())
 	defer w.close()
+	items := make(chan item, p.cfg.BatchSize)
+	g.Go(func() error { w.decodeAll(held, messages, items); return nil })
 	for {
-		batch, err := gather(ctx, messages, p.cfg.BatchSize)
+		batch, err := gather(ctx, items, p.cfg.BatchSize)
 		if err != nil {
 			return errors.Join(err, context.Cause(held))
 		}
 		if err := w.apply(held, batch); err != nil {
 			return err
 		}
+		signal(acked)
 	}
 }
 
-// gather waits for a message and takes what else is there, up to n. While a batch is
+// gather waits for an item and takes what else is there, up to n. While a batch is
 // being projected the next one gathers in the channel, so that batches are as large
 // as the store is slow, and nobody waits for one to fill.
-func gather(ctx context.Context, in <-chan *message.Message, n int) ([]*message.Message, error) {
-	var batch []*message.Message
+func gather(ctx context.Context, in <-chan item, n int) ([]item, error) {
+	var batch []item
 	select {
-	case msg, ok := <-in:
+	case it, ok := <-in:
 		if !ok {
 			return nil, errors.New("the subscription ended")
 		}
-		batch = append(batch, msg)
+		batch = append(batch, it)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	for len(batch) < n {
 		select {
-		case msg, ok := <-in:
+		case it, ok := <-in:
 			if !ok { // work with what there is; the next call says it
 				return batch, nil
 			}
-			batch = append(batch, msg)
+			batch = append(batch, it)
 		default:
 			return batch, nil
 		}

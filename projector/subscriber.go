@@ -21,6 +21,9 @@ type SubscriberConfig struct {
 	// Window is how many messages may be in flight: handed out, or waiting in the
 	// channel, and not acked yet. 1 makes delivery strictly serial. Default 1024.
 	Window int
+	// WindowBytes bounds the payloads in flight, but for those of one read (512
+	// entries). Default 2 MiB.
+	WindowBytes int
 	// Block is how long one read waits for entries, and about how long Close may
 	// take. Default 1 s.
 	Block time.Duration
@@ -29,13 +32,14 @@ type SubscriberConfig struct {
 	// left alone for ClaimIdle. Defaults 5 s and 60 s.
 	ClaimEvery time.Duration
 	ClaimIdle  time.Duration
-	// NackDelay is how long after a Nack the message comes again. Default 200 ms.
+	// NackDelay is how long after a Nack the message comes again, at least. Default 200 ms.
 	NackDelay time.Duration
 	Logger    *slog.Logger // default: none
 }
 
 func (c *SubscriberConfig) setDefaults() {
 	setDefault(&c.Window, 1024)
+	setDefault(&c.WindowBytes, 2<<20)
 	setDefault(&c.Block, time.Second)
 	setDefault(&c.ClaimEvery, 5*time.Second)
 	setDefault(&c.ClaimIdle, time.Minute)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -104,6 +105,43 @@ func TestSubscriber_windowBoundsWhatIsInFlight(t *testing.T) {
 		}
 		held[3].Ack() // in any order
 		require.Equal(t, "5", string(r.take().Payload))
+	})
+}
+
+func TestSubscriber_windowBoundsBytesInFlight(t *testing.T) {
+	onBoth(t, func(t *testing.T, s server) {
+		f := newFixture(t, s)
+		r := f.read("c", func(c *projector.SubscriberConfig) { c.WindowBytes = 100 })
+		f.send(strings.Repeat("a", 60))
+		first := r.take()
+		f.send(strings.Repeat("b", 60))
+		second := r.take()
+		f.send("c")
+		select {
+		case msg := <-r.messages:
+			require.Fail(t, "more than the window", string(msg.Payload))
+		case <-time.After(200 * time.Millisecond):
+		}
+		second.Ack()
+		require.Equal(t, "c", r.next())
+		first.Ack()
+	})
+}
+
+func TestSubscriber_whatIsSettledOutOfOrderCounts(t *testing.T) {
+	onBoth(t, func(t *testing.T, s server) {
+		f := newFixture(t, s)
+		f.send("1", "2", "3")
+		r := f.read("c")
+		first, second, third := r.take(), r.take(), r.take()
+		third.Ack()
+		second.Nack()
+		require.Equal(t, "2", r.next())
+		f.eventually("only the first is pending", func() bool {
+			return f.redis.XPending(t.Context(), part.Log(), "g").Val().Count == 1
+		})
+		require.ErrorIs(t, third.Context().Err(), context.Canceled)
+		require.NoError(t, first.Context().Err())
 	})
 }
 

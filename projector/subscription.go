@@ -3,6 +3,7 @@ package projector
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,43 +21,51 @@ const (
 // subscription is one reading of one stream. Its goroutines:
 //
 //	run      reads entries and puts them into out, in order
-//	settle   one for each message in flight: waits for its Ack or Nack
-//	ack      gathers what was acked into batched XACKs
+//	settle   waits for the Ack or Nack of what is in flight, and acks in Redis
 type subscription struct {
 	client redis.UniversalClient
 	cfg    *SubscriberConfig
 	topic  string
 
-	out   chan *message.Message // holds the whole window, so sending never blocks
-	slots chan struct{}         // one token for each message in flight
-	acked chan string
-	wg    sync.WaitGroup // settle
+	out chan *message.Message // holds the whole window, so sending never blocks
 
 	from      string    // where the next read starts
 	lastClaim time.Time // when pending entries were last looked after
 	troubled  bool      // the last read failed
 
-	mu       sync.Mutex
-	inFlight map[string]struct{} // read, and XACK not confirmed
+	mu      sync.Mutex
+	flights []flight            // in flight, in the order in which they were read
+	bytes   int                 // of their payloads
+	unacked map[string]struct{} // read, and XACK not confirmed
+	more    chan struct{}       // holds a token when flights got more
+	fewer   chan struct{}       // holds a token when they got fewer
+}
+
+// flight is a message that is handed out, or waits in out, and is not acked.
+type flight struct {
+	id     string
+	msg    *message.Message
+	cancel context.CancelFunc // of the message's context
+	again  time.Time          // when it goes into out again after a Nack
 }
 
 func newSubscription(client redis.UniversalClient, cfg *SubscriberConfig, topic string) *subscription {
 	return &subscription{
 		client: client, cfg: cfg, topic: topic,
-		out:      make(chan *message.Message, cfg.Window),
-		slots:    make(chan struct{}, cfg.Window),
-		acked:    make(chan string, cfg.Window),
-		inFlight: map[string]struct{}{},
-		from:     oldest,
+		out:     make(chan *message.Message, cfg.Window),
+		unacked: map[string]struct{}{},
+		more:    make(chan struct{}, 1),
+		fewer:   make(chan struct{}, 1),
+		from:    oldest,
 	}
 }
 
 // run returns when ctx has ended, all goroutines too, and the acks are sent.
 func (s *subscription) run(ctx context.Context) {
-	acks := make(chan struct{})
+	settled := make(chan struct{})
 	go func() {
-		defer close(acks)
-		s.ack(ctx)
+		defer close(settled)
+		s.settle(ctx)
 	}()
 	for ctx.Err() == nil {
 		if err := s.step(ctx); err != nil && ctx.Err() == nil {
@@ -66,9 +75,7 @@ func (s *subscription) run(ctx context.Context) {
 			s.cfg.Logger.Info("reading the log again", "stream", s.topic)
 		}
 	}
-	s.wg.Wait()
-	close(s.acked)
-	<-acks
+	<-settled
 	close(s.out)
 }
 
@@ -95,18 +102,31 @@ func (s *subscription) step(ctx context.Context) error {
 			s.from = entries[len(entries)-1].ID
 		}
 	}
-	return s.deliver(ctx, entries)
+	s.deliver(ctx, entries)
+	return nil
 }
 
 // waitForRoom returns how many more messages the window takes, at least 1.
 func (s *subscription) waitForRoom(ctx context.Context) (int, error) {
-	select {
-	case s.slots <- struct{}{}:
-		<-s.slots
-		return max(1, cap(s.slots)-len(s.slots)), nil
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	for {
+		if n := s.free(); n > 0 {
+			return n, nil
+		}
+		select {
+		case <-s.fewer:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
 	}
+}
+
+func (s *subscription) free() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bytes >= s.cfg.WindowBytes {
+		return 0
+	}
+	return s.cfg.Window - len(s.flights)
 }
 
 func (s *subscription) read(ctx context.Context, count int) ([]redis.XMessage, error) {
@@ -126,70 +146,123 @@ func (s *subscription) read(ctx context.Context, count int) ([]redis.XMessage, e
 	return streams[0].Messages, nil
 }
 
-// deliver puts entries that are not in flight already into the channel.
-func (s *subscription) deliver(ctx context.Context, entries []redis.XMessage) error {
+// deliver puts entries that are not in flight already into the channel. There are no
+// more of them than the window takes.
+func (s *subscription) deliver(ctx context.Context, entries []redis.XMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, x := range entries {
-		if !s.begin(x.ID) {
+		if _, ok := s.unacked[x.ID]; ok {
 			continue
 		}
-		select {
-		case s.slots <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		if x.Values == nil { // deleted from the stream while it was pending
-			s.acked <- x.ID
-			<-s.slots
-			continue
-		}
+		s.unacked[x.ID] = struct{}{}
 		msg := messageOf(x)
 		msgCtx, cancel := context.WithCancel(ctx)
 		msg.SetContext(msgCtx)
-		s.out <- msg
-		s.wg.Go(func() { s.settle(ctx, x.ID, msg, cancel) })
-	}
-	return nil
-}
-
-// settle sees a message through to its Ack, or leaves it pending when ctx ends.
-func (s *subscription) settle(ctx context.Context, id string, msg *message.Message, cancel context.CancelFunc) {
-	defer func() { cancel(); <-s.slots }()
-	for {
-		select {
-		case <-msg.Acked():
-		case <-msg.Nacked():
-			msg = msg.CopyWithContext()
-			if !sleep(ctx, s.cfg.NackDelay) {
-				return
-			}
+		s.flights = append(s.flights, flight{id: x.ID, msg: msg, cancel: cancel})
+		s.bytes += len(msg.Payload)
+		if x.Values == nil { // deleted from the stream while it was pending
+			msg.Ack()
+		} else {
 			s.out <- msg
-			continue
-		case <-ctx.Done():
-			select {
-			case <-msg.Acked(): // both are true: the ack counts
-			default:
-				return
-			}
 		}
-		cancel()
-		s.acked <- id
-		return
+	}
+	signal(s.more)
+}
+
+// signal leaves a token, unless there is one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
-// ack sends acks until the channel is closed, as many at once as have gathered.
-func (s *subscription) ack(ctx context.Context) {
-	away := false // Redis did not answer and ctx has ended: what is left comes again
-	for id := range s.acked {
-		ids := []string{id}
-		for len(ids) < maxRead && len(s.acked) > 0 {
-			ids = append(ids, <-s.acked)
+// How long settle waits for the oldest message until it looks at the others too.
+const (
+	minPatience = 10 * time.Millisecond
+	maxPatience = time.Second
+)
+
+// settle sees messages through to their Ack, or leaves them pending when ctx ends.
+// It waits for the oldest: who works in order settles that one first, and by the time
+// of our look many more, which then are one XACK.
+func (s *subscription) settle(ctx context.Context) {
+	for patience := minPatience; ; patience = min(2*patience, maxPatience) {
+		if first := s.first(); first != nil {
+			late := time.NewTimer(patience)
+			select {
+			case <-first.Acked():
+			case <-first.Nacked():
+			case <-late.C:
+			case <-ctx.Done():
+			}
+			late.Stop()
+		} else {
+			select {
+			case <-s.more:
+			case <-ctx.Done():
+			}
 		}
-		for wait := 50 * time.Millisecond; !away && !s.xack(ctx, ids); wait = min(2*wait, time.Second) {
-			away = !sleep(ctx, wait)
+		ended := ctx.Err() != nil // before the look: what was acked until then counts
+		acked, nacked := s.look()
+		away := false // Redis did not answer and ctx has ended: what is left comes again
+		for ids := range slices.Chunk(acked, maxRead) {
+			for wait := 50 * time.Millisecond; !away && !s.xack(ctx, ids); wait = min(2*wait, time.Second) {
+				away = !sleep(ctx, wait)
+			}
+			s.confirmed(ids)
 		}
-		s.end(ids)
+		if ended {
+			return
+		}
+		if len(acked) > 0 || nacked {
+			patience = minPatience / 2 // is doubled
+		}
 	}
+}
+
+// first returns the message that was read first of those in flight, nil if none is.
+func (s *subscription) first() *message.Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.flights) == 0 {
+		return nil
+	}
+	return s.flights[0].msg
+}
+
+// look takes the messages that were acked out of flight, and sends those again whose
+// Nack is long enough ago. It returns the ids of the acked ones, and whether a Nack came.
+func (s *subscription) look() (acked []string, nacked bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	kept := s.flights[:0]
+	for _, f := range s.flights {
+		select {
+		case <-f.msg.Acked():
+			f.cancel()
+			acked = append(acked, f.id)
+			s.bytes -= len(f.msg.Payload)
+			continue
+		case <-f.msg.Nacked():
+			f.msg = f.msg.CopyWithContext()
+			f.again, nacked = now.Add(s.cfg.NackDelay), true
+		default:
+			if !f.again.IsZero() && !now.Before(f.again) {
+				f.again = time.Time{}
+				s.out <- f.msg
+			}
+		}
+		kept = append(kept, f)
+	}
+	clear(s.flights[len(kept):]) // lets go of the messages
+	s.flights = kept
+	if len(acked) > 0 {
+		signal(s.fewer)
+	}
+	return acked, nacked
 }
 
 func (s *subscription) xack(ctx context.Context, ids []string) bool {
@@ -250,8 +323,9 @@ func (s *subscription) claimFrom(ctx context.Context, consumer string) error {
 			return err
 		}
 		s.cfg.Logger.Info("claimed entries of another consumer", "stream", s.topic, "consumer", consumer, "entries", len(entries))
-		if err := s.deliver(ctx, entries); err != nil || len(idle) < count {
-			return err
+		s.deliver(ctx, entries)
+		if len(idle) < count {
+			return nil
 		}
 	}
 }
@@ -274,29 +348,18 @@ func (s *subscription) recover(ctx context.Context, err error) {
 
 func isNoGroup(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOGROUP") }
 
-// begin returns false for an entry that is in flight.
-func (s *subscription) begin(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.inFlight[id]; ok {
-		return false
-	}
-	s.inFlight[id] = struct{}{}
-	return true
-}
-
-func (s *subscription) end(ids []string) {
+func (s *subscription) confirmed(ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range ids {
-		delete(s.inFlight, id)
+		delete(s.unacked, id)
 	}
 }
 
 func (s *subscription) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.inFlight)
+	return len(s.unacked)
 }
 
 // sleep returns false when ctx ended first.

@@ -63,9 +63,9 @@ func (w *worker) trimRoom(ctx context.Context, room domain.RoomID, below uint64)
 	}
 }
 
-// tidyLog trims the partition's log every second below what all its groups have
-// acked, and measures what is left.
-func (p *Projector) tidyLog(ctx context.Context, part domain.Partition) {
+// tidyLog trims the partition's log below what all its groups have acked, and measures
+// what is left: a second after something was acked, and now and then.
+func (p *Projector) tidyLog(ctx context.Context, part domain.Partition, acked <-chan struct{}) {
 	defer p.metrics.forget(part)
 	for {
 		once, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -74,7 +74,12 @@ func (p *Projector) tidyLog(ctx context.Context, part domain.Partition) {
 		if err != nil && ctx.Err() == nil {
 			p.cfg.Logger.Debug("cannot trim the log; trying again", "partition", int(part), "err", err)
 		}
-		if !sleep(ctx, time.Second) {
+		select {
+		case <-acked:
+		case <-time.After(5 * time.Second):
+		case <-ctx.Done():
+		}
+		if !sleep(ctx, time.Second) { // until Redis has the acks, and for what follows
 			return
 		}
 	}

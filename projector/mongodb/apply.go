@@ -6,6 +6,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"golang.org/x/sync/errgroup"
 
 	"confab/domain"
 )
@@ -20,13 +21,12 @@ func (s *Store) apply(ctx context.Context, parts []*part) error {
 			return err
 		}
 	}
-	if _, err := insert(ctx, s.messages, views.messages, false); err != nil {
-		return err
-	}
-	if _, err := insert(ctx, s.keys, views.keys, false); err != nil {
-		return err
-	}
-	if err := put(ctx, s.members, views.members, nil); err != nil {
+	// Side by side: each waits for a journal.
+	g, together := errgroup.WithContext(ctx)
+	g.Go(func() error { _, err := insert(together, s.messages, views.messages, false); return err })
+	g.Go(func() error { _, err := insert(together, s.keys, views.keys, false); return err })
+	g.Go(func() error { return put(together, s.members, views.members, nil) })
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	// Last: their seq promises that all the rest is there.

@@ -10,14 +10,9 @@ import (
 
 // Head implements domain.Archive.
 func (s *Store) Head(ctx context.Context, room domain.RoomID) (uint64, error) {
-	return s.seq(ctx, "read head", selectHead, room)
-}
-
-// seq reads a seq, 0 if there is none.
-func (s *Store) seq(ctx context.Context, what, query string, room domain.RoomID) (uint64, error) {
-	seq, err := one(ctx, s, what, func(row scanner) (seq uint64, err error) {
+	seq, err := one(ctx, s, "read head", func(row scanner) (seq uint64, err error) {
 		return seq, row.Scan(&seq)
-	}, query, room)
+	}, selectHead, room)
 	if errors.Is(err, domain.ErrNotFound) {
 		return 0, nil
 	}

@@ -6,33 +6,119 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"confab/domain"
 )
 
-// Project implements domain.Projection, as one transaction: all of a batch or
-// nothing, archive and views together, one fsync.
-func (s *Store) Project(ctx context.Context, batch []domain.Record) error {
-	if len(batch) == 0 {
+// projecting is a Project that waits for its turn.
+type projecting struct {
+	records []domain.Record
+	events  []domain.Event // of the records
+	done    chan error
+}
+
+// Project implements domain.Projection: all of a batch or nothing, archive and views
+// together. Who gets the turn writes for all who wait, in one transaction: an fsync
+// costs as much as a hundred records.
+func (s *Store) Project(ctx context.Context, records []domain.Record) error {
+	if len(records) == 0 || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	err := s.writer.transaction(ctx, func() error {
-		b := newBatch(s.writer)
-		for _, rec := range batch {
-			if err := b.project(rec); err != nil {
-				return fmt.Errorf("%s:%d: %w", rec.Room, rec.Seq, err)
+	p := &projecting{records: records, events: make([]domain.Event, len(records)), done: make(chan error, 1)}
+	for i, rec := range records { // while another one writes
+		var err error
+		if p.events[i], err = rec.Event(); err != nil {
+			return storeError("project", err)
+		}
+	}
+	s.enqueue(p)
+	for {
+		select {
+		case err := <-p.done: // of who had the turn
+			return storeError("project", err)
+		case _, ok := <-s.writer.turn:
+			if ok {
+				s.projectWaiting()
+				s.writer.give()
+			} else if s.dequeue(p) {
+				return storeError("project", sql.ErrConnDone)
+			}
+		case <-ctx.Done():
+			if s.dequeue(p) {
+				return storeError("project", ctx.Err())
+			}
+			return storeError("project", <-p.done)
+		}
+	}
+}
+
+func (s *Store) enqueue(p *projecting) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = append(s.waiting, p)
+}
+
+// dequeue returns false when somebody writes p already.
+func (s *Store) dequeue(p *projecting) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.waiting, p)
+	if i >= 0 {
+		s.waiting = slices.Delete(s.waiting, i, i+1)
+	}
+	return i >= 0
+}
+
+// enough is how many records one transaction takes on, about: more would make it no
+// faster, and others wait for it.
+const enough = 4000
+
+// projectWaiting needs the turn.
+func (s *Store) projectWaiting() {
+	s.mu.Lock()
+	n := 0
+	for records := 0; n < len(s.waiting) && records < enough; n++ {
+		records += len(s.waiting[n].records)
+	}
+	group := slices.Clone(s.waiting[:n])
+	s.waiting = slices.Delete(s.waiting, 0, n)
+	s.mu.Unlock()
+	err := s.projectTogether(group)
+	for _, p := range group {
+		if err != nil && len(group) > 1 { // whose fault is it?
+			p.done <- s.projectTogether([]*projecting{p})
+		} else {
+			p.done <- err
+		}
+	}
+}
+
+func (s *Store) projectTogether(group []*projecting) error {
+	b := newBatch(s)
+	err := s.writer.commit(func() error {
+		for _, p := range group {
+			for i, rec := range p.records {
+				if err := b.project(rec, p.events[i]); err != nil {
+					return fmt.Errorf("%s:%d: %w", rec.Room, rec.Seq, err)
+				}
 			}
 		}
 		return b.finish()
 	})
-	return storeError("project", err)
+	if err == nil {
+		s.remember(b)
+	}
+	return err
 }
 
 // Rebuild implements domain.Projection, as one transaction: readers see the old
 // views until the new ones are complete, and a crash changes nothing.
 func (s *Store) Rebuild(ctx context.Context) error {
 	return storeError("rebuild views", s.writer.transaction(ctx, func() error {
-		for _, view := range []string{"rooms", "members", "messages", "keys"} {
+		clear(s.known)
+		for _, view := range []string{"rooms", "members", "posts", "keys"} {
 			if _, err := s.writer.exec("DELETE FROM " + view); err != nil {
 				return err
 			}
@@ -43,9 +129,13 @@ func (s *Store) Rebuild(ctx context.Context) error {
 			if err != nil || len(page) == 0 {
 				return err
 			}
-			b := newBatch(s.writer)
+			b := newBatch(s)
 			for _, rec := range page {
-				if err := b.apply(rec); err != nil {
+				e, err := rec.Event()
+				if err == nil {
+					err = b.apply(e)
+				}
+				if err != nil {
 					return fmt.Errorf("%s:%d: %w", rec.Room, rec.Seq, err)
 				}
 			}
@@ -77,37 +167,68 @@ func (s *Store) eventsAfter(ctx context.Context, last domain.Record) (page []dom
 	return page, rows.Err()
 }
 
-// batch is what one transaction does to the rooms in it. A room is kept with the
-// members that the batch changes, and written once.
-type batch struct {
-	*writer
-	rooms map[domain.RoomID]*domain.Room
-	order []*domain.Room // as they came
+// room is what the writer has to know of a room to go on with it.
+type room struct {
+	domain.Room        // of its members only those that change
+	isNew       bool   // has no row
+	written     uint64 // StateSeq of the row
+	run         int64  // where the run of messages began that goes on, 0 if none does
 }
 
-func newBatch(w *writer) *batch { return &batch{writer: w, rooms: map[domain.RoomID]*domain.Room{}} }
+// remember keeps what the next batch will begin with. Only this process writes.
+func (s *Store) remember(b *batch) {
+	const maxRooms = 10_000
+	if len(s.known) > maxRooms {
+		clear(s.known)
+	}
+	for _, r := range b.order {
+		r.Members = nil
+		s.known[r.ID] = *r
+	}
+}
+
+// batch is what one transaction does to the rooms in it. Rows that come with every
+// event are gathered, and a room is written once, if its state changed.
+type batch struct {
+	*writer
+	known        map[domain.RoomID]room
+	rooms        map[domain.RoomID]*room
+	order        []*room // as they came
+	events, keys rows
+}
+
+func newBatch(s *Store) *batch {
+	return &batch{
+		writer: s.writer, known: s.known, rooms: map[domain.RoomID]*room{},
+		events: rows{w: s.writer, insert: insertEvent, row: 3},
+		keys:   rows{w: s.writer, insert: insertKey, row: 4},
+	}
+}
 
 // project archives a record and applies it, unless it is archived.
-func (b *batch) project(rec domain.Record) error {
-	room, err := b.room(rec.Room)
+func (b *batch) project(rec domain.Record, e domain.Event) error {
+	r, err := b.room(rec.Room)
 	if err != nil {
 		return err
 	}
 	switch {
-	case rec.Seq > room.Seq+1:
-		return fmt.Errorf("the archive ends with %d: %w", room.Seq, domain.ErrGap)
-	case rec.Seq <= room.Seq:
+	case rec.Seq > r.Seq+1:
+		return fmt.Errorf("the archive ends with %d: %w", r.Seq, domain.ErrGap)
+	case rec.Seq <= r.Seq:
 		return b.compare(rec)
 	}
-	if _, err := b.exec(insertEvent, rec.Room, rec.Seq, rec.Payload); err != nil {
+	if err := b.events.add(string(rec.Room), integer(rec.Seq), rec.Payload); err != nil {
 		return err
 	}
-	return b.apply(rec)
+	return b.apply(e)
 }
 
 func (b *batch) compare(rec domain.Record) error {
+	if err := b.events.flush(); err != nil { // it may be of this batch
+		return err
+	}
 	var payload []byte
-	if err := b.queryRow(selectEvent, rec.Room, rec.Seq).Scan(&payload); err != nil {
+	if err := b.queryRow(selectEvent, rec.Room, integer(rec.Seq)).Scan(&payload); err != nil {
 		return err
 	}
 	if !bytes.Equal(payload, rec.Payload) {
@@ -117,61 +238,75 @@ func (b *batch) compare(rec domain.Record) error {
 }
 
 // apply changes the views.
-func (b *batch) apply(rec domain.Record) error {
-	e, err := rec.Event()
+func (b *batch) apply(e domain.Event) error {
+	r, err := b.room(e.Room)
 	if err != nil {
 		return err
 	}
-	room, err := b.room(e.Room)
-	if err != nil {
+	if err := r.Apply(e); err != nil {
 		return err
 	}
-	if err := room.Apply(e); err != nil {
-		return err
-	}
-	if e.Kind == domain.MessagePosted {
-		m := domain.MessageOf(e)
-		if _, err := b.exec(insertMessage, m.Room, m.Seq, m.ID, m.Key, m.At.UnixMilli(),
-			m.Author.ID, m.Author.Name, m.Author.Guest, m.Body); err != nil {
+	if posted := e.Kind == domain.MessagePosted; posted != (r.run != 0) {
+		if err := b.turnRun(r, integer(e.Seq)); err != nil {
 			return err
 		}
 	}
 	if e.Key != "" {
-		if _, err := b.exec(insertKey, e.Room, e.Actor.ID, e.Key, e.Seq); err != nil {
-			return err
-		}
+		return b.keys.add(string(e.Room), string(e.Actor.ID), e.Key, integer(e.Seq))
 	}
 	return nil
 }
 
+// turnRun begins a run of messages at seq, or ends the one that goes on before it.
+func (b *batch) turnRun(r *room, seq int64) (err error) {
+	if r.run == 0 {
+		r.run = seq
+		_, err = b.exec(insertPosts, r.ID, seq, math.MaxInt64)
+	} else {
+		_, err = b.exec(updatePosts, seq-1, r.ID, r.run)
+		r.run = 0
+	}
+	return err
+}
+
 // room returns a room as it is without its members.
-func (b *batch) room(id domain.RoomID) (*domain.Room, error) {
+func (b *batch) room(id domain.RoomID) (*room, error) {
 	if r := b.rooms[id]; r != nil {
 		return r, nil
 	}
-	r, err := scanRoom(id)(b.queryRow(selectRoom, id))
-	if errors.Is(err, sql.ErrNoRows) {
-		r, err = domain.NewRoom(id), nil
+	r, ok := b.known[id]
+	if !ok {
+		stored, err := scanRoom(id)(b.queryRow(selectRoom, id))
+		if errors.Is(err, sql.ErrNoRows) {
+			stored, err, r.isNew = domain.NewRoom(id), nil, true
+		} else if err == nil {
+			err = b.queryRow(selectRun, id).Scan(&r.run)
+		}
+		if err != nil && !errors.Is(err, sql.ErrNoRows) { // no run yet
+			return nil, err
+		}
+		r.Room, r.written = *stored, stored.StateSeq
 	}
-	if err != nil {
-		return nil, err
-	}
-	b.rooms[id] = r
-	b.order = append(b.order, r)
-	return r, nil
+	r.Members = map[domain.UserID]domain.Member{}
+	b.rooms[id] = &r
+	b.order = append(b.order, &r)
+	return &r, nil
 }
 
-// finish writes the rooms and the members that changed.
+// finish writes what was gathered, and the rooms and the members that changed.
 func (b *batch) finish() error {
 	for _, r := range b.order {
-		if _, err := b.exec(upsertRoom, r.ID, r.Name, r.Visibility, r.Epoch, r.EpochSeq, r.CreatedAt.UnixMilli(), r.Seq, r.StateSeq); err != nil {
-			return err
+		if r.isNew || r.StateSeq != r.written {
+			if _, err := b.exec(upsertRoom, r.ID, r.Name, r.Visibility, r.Epoch, integer(r.EpochSeq), r.CreatedAt.UnixMilli(), integer(r.StateSeq)); err != nil {
+				return err
+			}
+			r.isNew, r.written = false, r.StateSeq
 		}
 		for id, m := range r.Members {
-			if _, err := b.exec(upsertMember, r.ID, id, m.User.Name, m.User.Guest, m.Role, m.Seq); err != nil {
+			if _, err := b.exec(upsertMember, r.ID, id, m.User.Name, m.User.Guest, m.Role, integer(m.Seq)); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return errors.Join(b.events.flush(), b.keys.flush())
 }

@@ -11,22 +11,23 @@ const (
 
 	selectAllEvents = `SELECT room, seq, payload FROM events WHERE (room, seq) > (?, ?) ORDER BY room, seq LIMIT ?`
 
-	insertEvent = `INSERT INTO events (room, seq, payload) VALUES (?, ?, ?)`
+	// FAIL and IGNORE spare the journal that SQLite keeps of a statement of many rows to
+	// undo it alone: after an error our whole transaction is undone.
+	insertEvent = `INSERT OR FAIL INTO events (room, seq, payload) VALUES (?, ?, ?)`
+
+	// A key comes once; should ingest ever fail in that, the first event keeps it.
+	insertKey = `INSERT OR IGNORE INTO keys (room, user, key, seq) VALUES (?, ?, ?, ?)`
 
 	selectByKey = `SELECT e.seq, e.payload FROM keys k JOIN events e ON e.room = k.room AND e.seq = k.seq
 		WHERE k.room = ? AND k.user = ? AND k.key = ?`
 
-	// A key comes once; should ingest ever fail in that, the first event keeps it.
-	insertKey = `INSERT INTO keys (room, user, key, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	selectRoom = `SELECT name, visibility, epoch, epoch_seq, created_at, state_seq,
+			(SELECT seq FROM events WHERE room = rooms.id ORDER BY seq DESC LIMIT 1)
+		FROM rooms WHERE id = ?`
 
-	selectApplied = `SELECT seq FROM rooms WHERE id = ?`
-
-	selectRoom = `SELECT name, visibility, epoch, epoch_seq, created_at, seq, state_seq FROM rooms WHERE id = ?`
-
-	upsertRoom = `INSERT INTO rooms (id, name, visibility, epoch, epoch_seq, created_at, seq, state_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+	upsertRoom = `INSERT INTO rooms (id, name, visibility, epoch, epoch_seq, created_at, state_seq) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, visibility = excluded.visibility, epoch = excluded.epoch,
-			epoch_seq = excluded.epoch_seq,
-			created_at = excluded.created_at, seq = excluded.seq, state_seq = excluded.state_seq`
+			epoch_seq = excluded.epoch_seq, created_at = excluded.created_at, state_seq = excluded.state_seq`
 
 	selectMembers = `SELECT user, name, guest, role, seq FROM members WHERE room = ?`
 
@@ -42,14 +43,26 @@ const (
 			AND NOT EXISTS (SELECT 1 FROM members m WHERE m.room = r.id AND m.user = ?1 AND m.role <> '')
 		ORDER BY 1 LIMIT ?3`
 
-	selectMessagesForward = `SELECT seq, id, key, at, author, author_name, author_guest, body FROM messages
-		WHERE room = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?`
+	// A page is a walk over runs and, in each, over events. Where the runs begin and end
+	// that can hold a part of it is looked up first, so that no other is walked over.
+	selectMessagesForward = `SELECT e.seq, e.payload FROM posts p
+			CROSS JOIN events e ON e.room = p.room AND e.seq BETWEEN max(p.first, ?2 + 1) AND min(p.last, ?3 - 1)
+		WHERE p.room = ?1 AND p.first < ?3
+			AND p.first >= coalesce((SELECT first FROM posts WHERE room = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
+		ORDER BY p.first, e.seq LIMIT ?4`
 
-	selectMessagesBackward = `SELECT seq, id, key, at, author, author_name, author_guest, body FROM messages
-		WHERE room = ? AND seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?`
+	selectMessagesBackward = `SELECT e.seq, e.payload FROM posts p
+			CROSS JOIN events e ON e.room = p.room AND e.seq BETWEEN max(p.first, ?2 + 1) AND min(p.last, ?3 - 1)
+		WHERE p.room = ?1 AND p.first < ?3
+			AND p.first >= coalesce((SELECT first FROM posts WHERE room = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
+		ORDER BY p.first DESC, e.seq DESC LIMIT ?4`
 
-	insertMessage = `INSERT INTO messages (room, seq, id, key, at, author, author_name, author_guest, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	// Where the run of messages begins that goes on, 0 if none does.
+	selectRun = `SELECT iif(last = 9223372036854775807, first, 0) FROM posts WHERE room = ? ORDER BY first DESC LIMIT 1`
+
+	insertPosts = `INSERT INTO posts (room, first, last) VALUES (?, ?, ?)`
+
+	updatePosts = `UPDATE posts SET last = ? WHERE room = ? AND first = ?`
 
 	insertAccount = `INSERT INTO accounts (id, name, guest, name_key, password_hash, created_at) VALUES (?, ?, ?, ?, ?, ?)`
 

@@ -28,6 +28,10 @@ type Store struct {
 	reader  *sql.DB
 	queries sync.Map // of reader: SQL → *sql.Stmt
 	closing func() error
+
+	mu      sync.Mutex
+	waiting []*projecting
+	known   map[domain.RoomID]room // of who has the writer's turn
 }
 
 var _ domain.Store = (*Store)(nil)
@@ -48,7 +52,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open history: %w", err)
 	}
-	s := &Store{lock: lock}
+	s := &Store{lock: lock, known: map[domain.RoomID]room{}}
 	s.closing = sync.OnceValue(s.close)
 	if err := s.open(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open history %s: %w", path, err), s.Close())

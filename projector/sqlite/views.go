@@ -30,7 +30,7 @@ func scanRoom(id domain.RoomID) func(scanner) (*domain.Room, error) {
 	return func(row scanner) (*domain.Room, error) {
 		r := domain.NewRoom(id)
 		var createdAt int64
-		err := row.Scan(&r.Name, &r.Visibility, &r.Epoch, &r.EpochSeq, &createdAt, &r.Seq, &r.StateSeq)
+		err := row.Scan(&r.Name, &r.Visibility, &r.Epoch, &r.EpochSeq, &createdAt, &r.StateSeq, &r.Seq)
 		r.CreatedAt = fromMillis(createdAt)
 		return r, err
 	}
@@ -40,9 +40,9 @@ func scanMember(row scanner) (m domain.Member, err error) {
 	return m, row.Scan(&m.User.ID, &m.User.Name, &m.User.Guest, &m.Role, &m.Seq)
 }
 
-// Applied implements domain.Views.
+// Applied implements domain.Views. Archive and views are written together.
 func (s *Store) Applied(ctx context.Context, id domain.RoomID) (uint64, error) {
-	return s.seq(ctx, "read applied seq", selectApplied, id)
+	return s.Head(ctx, id)
 }
 
 // Rooms implements domain.Views.
@@ -59,14 +59,15 @@ func (s *Store) Messages(ctx context.Context, room domain.RoomID, p domain.Page)
 		query = selectMessagesForward
 	}
 	if p.Before == 0 {
-		p.Before = math.MaxUint64
+		p.Before = math.MaxInt64
 	}
 	return list(ctx, s, "read messages", func(row scanner) (domain.Message, error) {
-		m := domain.Message{Room: room}
-		var at int64
-		err := row.Scan(&m.Seq, &m.ID, &m.Key, &at, &m.Author.ID, &m.Author.Name, &m.Author.Guest, &m.Body)
-		m.At = fromMillis(at)
-		return m, err
+		rec, err := scanRecord(room)(row)
+		if err != nil {
+			return domain.Message{}, err
+		}
+		e, err := rec.Event()
+		return domain.MessageOf(e), err
 	}, query, room, integer(p.After), integer(p.Before), max(p.Limit, 0))
 }
 

@@ -1,0 +1,284 @@
+package projector_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	mongoptions "go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+
+	"confab/domain"
+	"confab/domain/domaintest"
+	"confab/projector"
+	"confab/projector/mongodb"
+	"confab/projector/mongodb/mongotest"
+	"confab/projector/sqlite"
+)
+
+// BenchmarkProjector measures the way from the log to the store, and beside it, in the
+// same run, what the same store takes when the same events are only inserted: into the
+// archive alone (plain), and with all the rows that come with each (rows).
+func BenchmarkProjector(b *testing.B) {
+	onSQLite := func(b *testing.B) domain.Store {
+		store, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "history.db"))
+		require.NoError(b, err)
+		return store
+	}
+	onMongoDB := func(b *testing.B) domain.Store {
+		store, err := mongodb.Open(b.Context(), mongotest.Server(b))
+		require.NoError(b, err)
+		return store
+	}
+	for _, on := range []struct {
+		store      string
+		open       func(*testing.B) domain.Store
+		inserted   func(*testing.B, []domain.Record, bool) time.Duration
+		partitions int
+		records    int
+	}{
+		{"sqlite", onSQLite, insertedIntoSQLite, 1, 40_000},
+		{"sqlite", onSQLite, insertedIntoSQLite, 16, 40_000},
+		{"mongodb", onMongoDB, insertedIntoMongoDB, 16, 10_000},
+	} {
+		b.Run(fmt.Sprintf("%s/%d partitions", on.store, on.partitions), func(b *testing.B) {
+			records := conversation(64, on.records)
+			var project, plain, rows time.Duration
+			for b.Loop() {
+				plain += on.inserted(b, records, false)
+				rows += on.inserted(b, records, true)
+				project += projected(b, records, on.partitions, on.open(b))
+			}
+			rate := func(d time.Duration) float64 { return float64(b.N*len(records)) / d.Seconds() }
+			b.ReportMetric(0, "ns/op") // of preparing, mostly
+			b.ReportMetric(rate(project), "events/s")
+			b.ReportMetric(rate(plain), "plain/s")
+			b.ReportMetric(rate(rows), "rows/s")
+			b.ReportMetric(rate(project)/rate(plain), "of-plain")
+			b.ReportMetric(rate(project)/rate(rows), "of-rows")
+		})
+	}
+}
+
+// conversation returns n events of some rooms, mixed as a log has them.
+func conversation(rooms, n int) []domain.Record {
+	histories := make([]*domaintest.History, rooms)
+	for i := range histories {
+		histories[i] = domaintest.NewHistory(fmt.Sprint("room ", i), domain.Public)
+	}
+	records := make([]domain.Record, n)
+	for i := range records {
+		h := histories[i%rooms]
+		e := h.Events[0]
+		if i >= rooms {
+			// A key as our app makes them: a UUIDv7.
+			e = h.Add(domain.Event{Kind: domain.MessagePosted, Actor: h.Owner, Body: fmt.Sprintf("%0128d", i),
+				Key: fmt.Sprintf("01890a5d-%04x-7%03x-8%03x-%012x", i>>12, i&0xfff, rand.N(0x1000), rand.N(1<<48))})
+		}
+		records[i] = domaintest.RecordOf(e)
+	}
+	return records
+}
+
+// BenchmarkLag measures how long after its append an event is on disk, while 10,000 a
+// second flow.
+func BenchmarkLag(b *testing.B) {
+	const rooms, partitions, atOnce, interval = 64, 16, 50, 5 * time.Millisecond
+	records := conversation(rooms, 20_000)
+	index := map[string]int{}
+	for i, rec := range records {
+		index[string(rec.Payload)] = i
+	}
+	var lags []time.Duration
+	for b.Loop() {
+		l := newLog(b, partitions)
+		appended, lag := make([]time.Time, len(records)), make([]time.Duration, len(records))
+		store, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "history.db"))
+		require.NoError(b, err)
+		wait := l.project(b, store, len(records), func(committed []domain.Record) {
+			now := time.Now()
+			for _, rec := range committed {
+				i := index[string(rec.Payload)]
+				lag[i] = now.Sub(appended[i])
+			}
+		})
+		tick := time.NewTicker(interval)
+		for from := 0; from < len(records); from += atOnce {
+			now := <-tick.C
+			for i := from; i < from+atOnce; i++ {
+				appended[i] = now
+			}
+			l.append(b, records[from:from+atOnce])
+		}
+		tick.Stop()
+		wait()
+		lags = append(lags, lag...)
+	}
+	slices.Sort(lags)
+	ms := func(q float64) float64 { return lags[int(q*float64(len(lags)-1))].Seconds() * 1000 }
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(ms(.5), "p50-ms")
+	b.ReportMetric(ms(.99), "p99-ms")
+	b.ReportMetric(ms(1), "max-ms")
+}
+
+// projected returns how long a projector takes for a log that holds the records.
+func projected(b *testing.B, records []domain.Record, partitions int, store domain.Store) time.Duration {
+	l := newLog(b, partitions)
+	for batch := range slices.Chunk(records, 1000) {
+		l.append(b, batch)
+	}
+	began := time.Now()
+	l.project(b, store, len(records), func([]domain.Record) {})()
+	return time.Since(began)
+}
+
+// partitionedLog is the log of all partitions, in a redis-server of its own.
+type partitionedLog struct {
+	*redis.Client
+	partitions int
+}
+
+func newLog(b *testing.B, partitions int) partitionedLog {
+	client := redis.NewClient(options(domaintest.StartRedis(b, "--appendfsync", "no").Addr))
+	b.Cleanup(func() { _ = client.Close() })
+	return partitionedLog{client, partitions}
+}
+
+func (l partitionedLog) append(b *testing.B, records []domain.Record) {
+	_, err := l.Pipelined(b.Context(), func(p redis.Pipeliner) error {
+		for _, rec := range records {
+			p.XAdd(b.Context(), &redis.XAddArgs{Stream: domain.PartitionOf(rec.Room, l.partitions).Log(),
+				Values: []any{"_watermill_message_uuid", "0123456789abcdefghij", "metadata", "", "payload", rec.Payload}})
+		}
+		return nil
+	})
+	require.NoError(b, err)
+}
+
+// project starts a projector onto a store, for as long as the benchmark runs. What it
+// returns waits until n records are committed.
+func (l partitionedLog) project(b *testing.B, store domain.Store, n int, committed func([]domain.Record)) (wait func()) {
+	done, left := make(chan struct{}), atomic.Int64{}
+	left.Store(int64(n))
+	p, err := projector.New(projector.Config{
+		Redis: l.Client, Store: store, Stream: redisStream{l.Client}, Partitions: l.partitions,
+		Committed: func(_ context.Context, records []domain.Record) error {
+			committed(records)
+			if left.Add(-int64(len(records))) == 0 {
+				close(done)
+			}
+			return nil
+		},
+	})
+	require.NoError(b, err)
+	ctx, cancel := context.WithCancel(b.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = p.Run(ctx)
+	}()
+	b.Cleanup(func() {
+		cancel()
+		<-ended
+		require.NoError(b, store.Close())
+	})
+	return func() { <-done }
+}
+
+const batchSize = 2000 // as the projector's batches
+
+// insertedIntoSQLite returns how long plain inserts of the records take, in transactions
+// of a batch: of the events alone, or of all rows they lead to.
+func insertedIntoSQLite(b *testing.B, records []domain.Record, all bool) time.Duration {
+	path := filepath.Join(b.TempDir(), "history.db")
+	store, err := sqlite.Open(b.Context(), path) // makes the tables
+	require.NoError(b, err)
+	require.NoError(b, store.Close())
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(4000)&_pragma=cache_size(-32000)")
+	require.NoError(b, err)
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	prepare := func(query string) *sql.Stmt {
+		stmt, err := db.Prepare(query)
+		require.NoError(b, err)
+		return stmt
+	}
+	exec := func(stmt *sql.Stmt, args ...any) {
+		_, err := stmt.Exec(args...)
+		require.NoError(b, err)
+	}
+	begin, commit := prepare("BEGIN IMMEDIATE"), prepare("COMMIT")
+	event := prepare("INSERT INTO events VALUES (?, ?, ?)")
+	key := prepare("INSERT INTO keys VALUES (?, ?, ?, ?)")
+	events := make([]domain.Event, len(records))
+	for i, rec := range records {
+		events[i], err = rec.Event()
+		require.NoError(b, err)
+	}
+	began := time.Now()
+	for i, rec := range records {
+		if i%batchSize == 0 {
+			exec(begin)
+		}
+		exec(event, string(rec.Room), rec.Seq, rec.Payload)
+		if e := events[i]; all {
+			exec(key, string(e.Room), string(e.Actor.ID), e.Key, e.Seq)
+		}
+		if i%batchSize == batchSize-1 || i == len(records)-1 {
+			exec(commit)
+		}
+	}
+	return time.Since(began)
+}
+
+// insertedIntoMongoDB is insertedIntoSQLite for the other store.
+func insertedIntoMongoDB(b *testing.B, records []domain.Record, all bool) time.Duration {
+	uri := mongotest.Server(b)
+	parsed, err := connstring.Parse(uri)
+	require.NoError(b, err)
+	journal := true
+	client, err := mongo.Connect(mongoptions.Client().ApplyURI(uri).
+		SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journal}))
+	require.NoError(b, err)
+	defer func() { _ = client.Disconnect(context.Background()) }()
+	insert := func(collection string, docs []bson.D) {
+		_, err := client.Database(parsed.Database).Collection(collection).InsertMany(b.Context(), docs)
+		require.NoError(b, err)
+	}
+	var took time.Duration
+	for batch := range slices.Chunk(records, batchSize) {
+		var events, messages, keys []bson.D
+		for _, rec := range batch {
+			e, err := rec.Event()
+			require.NoError(b, err)
+			position := fmt.Sprintf("%s:%020d", e.Room, e.Seq)
+			events = append(events, bson.D{{Key: "_id", Value: position}, {Key: "data", Value: rec.Payload}})
+			messages = append(messages, bson.D{
+				{Key: "_id", Value: position}, {Key: "seq", Value: e.Seq}, {Key: "id", Value: e.ID}, {Key: "key", Value: e.Key},
+				{Key: "at", Value: e.At.Time}, {Key: "author", Value: e.Actor.ID}, {Key: "author_name", Value: e.Actor.Name},
+				{Key: "author_guest", Value: e.Actor.Guest}, {Key: "body", Value: e.Body},
+			})
+			keys = append(keys, bson.D{{Key: "_id", Value: fmt.Sprintf("%s:%s:%s", e.Room, e.Actor.ID, e.Key)}, {Key: "seq", Value: e.Seq}})
+		}
+		began := time.Now()
+		insert("events", events)
+		if all {
+			insert("messages", messages)
+			insert("keys", keys)
+		}
+		took += time.Since(began)
+	}
+	return took
+}
