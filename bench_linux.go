@@ -175,5 +175,3 @@ func listBench(w io.Writer) error {
 	}
 	return t.Flush()
 }
-
-func benchProject(context.Context, *bench) error { return errors.New("not yet") }

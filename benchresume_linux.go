@@ -118,22 +118,12 @@ func (b *bench) stored(ctx context.Context, sizes ...int) ([]domain.RoomID, erro
 
 // storeRoom writes a public room of n messages as the projector would.
 func storeRoom(ctx context.Context, store domain.Store, n int) (domain.RoomID, error) {
-	const batch = 1000
+	const batch = 4000
 	room, owner := domain.RoomID(domain.NewID()), domain.User{ID: domain.UserID(domain.NewID()), Name: "owner"}
-	at := time.Now().Add(-time.Hour)
-	record := func(seq int) (domain.Record, error) {
-		e := domain.Event{Room: room, Seq: uint64(seq), ID: domain.NewID(), At: domain.At(at), Actor: owner, Key: domain.NewID()}
-		if seq == 1 {
-			e.Kind, e.Name, e.Visibility = domain.RoomCreated, "stored", domain.Public
-		} else {
-			e.Kind, e.Body = domain.MessagePosted, string(swarm.Body(at, benchBody))
-		}
-		return domain.EncodeEvent(e)
-	}
 	for seq := 1; seq <= n+1; {
 		var records []domain.Record
 		for ; seq <= n+1 && len(records) < batch; seq++ {
-			r, err := record(seq)
+			r, err := benchRecord(room, owner, seq)
 			if err != nil {
 				return "", err
 			}

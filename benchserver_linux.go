@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -13,10 +15,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/procfs"
 )
 
@@ -80,7 +84,9 @@ func (c benchCmd) cluster(ctx context.Context, n int, env ...string) (_ *benchSe
 			return nil, err
 		}
 	}
-	s.addr = s.nodes[0].addr
+	if n > 0 {
+		s.addr = s.nodes[0].addr
+	}
 	return s, nil
 }
 
@@ -306,23 +312,56 @@ func (b *bench) profile(ctx context.Context) (stop func() error) {
 
 // metric reads a metric of the first node: the sum over its labels.
 func (s *benchServer) metric(ctx context.Context, name string) (sum float64, err error) {
+	family, err := s.metrics(ctx, name)
+	for _, m := range family.GetMetric() {
+		sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+	}
+	return sum, err
+}
+
+// histogram reads a histogram of the first node: how many were at most so much.
+func (s *benchServer) histogram(ctx context.Context, name string) (cumulative, error) {
+	family, err := s.metrics(ctx, name)
+	counts := cumulative{}
+	for _, m := range family.GetMetric() {
+		for _, b := range m.GetHistogram().GetBucket() {
+			counts[b.GetUpperBound()] += float64(b.GetCumulativeCount())
+		}
+		counts[math.Inf(1)] += float64(m.GetHistogram().GetSampleCount())
+	}
+	return counts, err
+}
+
+func (s *benchServer) metrics(ctx context.Context, name string) (*dto.MetricFamily, error) {
 	resp, err := httpGet(ctx, "http://"+s.debug+"/metrics")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err
+	defer func() { _ = resp.Body.Close() }()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(resp.Body)
+	return families[name], err
+}
+
+// cumulative is how many observations were at most so much, by upper bound.
+type cumulative map[float64]float64
+
+func (c cumulative) minus(o cumulative) cumulative {
+	d := cumulative{}
+	for bound, n := range c {
+		d[bound] = n - o[bound]
 	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, name); ok && (rest[0] == ' ' || rest[0] == '{') {
-			var v float64
-			if _, err := fmt.Sscan(rest[strings.LastIndexByte(rest, ' ')+1:], &v); err != nil {
-				return 0, err
-			}
-			sum += v
+	return d
+}
+
+// atMost returns the least bound below which the share q of all observations is. Of what
+// is beyond all bounds it returns the largest.
+func (c cumulative) atMost(q float64) (bound float64) {
+	bounds := slices.Sorted(maps.Keys(c))
+	for _, bound = range bounds[:max(0, len(bounds)-1)] {
+		if c[bound] >= q*c[math.Inf(1)] {
+			break
 		}
 	}
-	return sum, nil
+	return bound
 }

@@ -42,7 +42,10 @@ func (w *worker) apply(ctx context.Context, gathered []item) error {
 			return err
 		}
 	}
+	now := time.Now()
 	for _, it := range gathered {
+		appended, _ := idParts(it.msg.Metadata.Get(EntryID))
+		w.metrics.lagSeconds.Observe(now.Sub(time.UnixMilli(int64(appended))).Seconds())
 		it.msg.Ack()
 	}
 	w.metrics.batchSize.Observe(float64(len(gathered)))

@@ -15,6 +15,7 @@ type metrics struct {
 	records        prometheus.Counter     //
 	batchSize      prometheus.Histogram   //
 	projectSeconds prometheus.Histogram   //
+	lagSeconds     prometheus.Histogram   //
 	retries        *prometheus.CounterVec // on
 	poison         *prometheus.CounterVec // reason
 	filled         *prometheus.CounterVec // outcome
@@ -43,13 +44,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		records:        prometheus.NewCounter(prometheus.CounterOpts(opts("records_total", "Records made durable."))),
 		batchSize:      histogram("batch_entries", "Log entries in a batch.", prometheus.ExponentialBuckets(1, 4, 6)),
 		projectSeconds: histogram("project_seconds", "Time until the store had a batch, tries included.", prometheus.ExponentialBuckets(.0005, 4, 9)),
-		retries:        counter("retries_total", "Calls that failed and were tried again.", "on"),
-		poison:         counter("poison_total", "Log entries set aside in the dead letters.", "reason"),
-		filled:         counter("filled_total", "Seqs that the log did not bring: found elsewhere, or lost.", "outcome"),
-		trimmed:        counter("trimmed_entries_total", "Stream entries removed after they were archived.", "stream"),
+		lagSeconds: histogram("lag_seconds", "From an entry's append, by Redis' clock, until it was durable in the store, by ours.",
+			[]float64{.005, .01, .02, .03, .04, .05, .075, .1, .15, .25, .5, 1, 5, 30, 120, 600, 3600}),
+		retries: counter("retries_total", "Calls that failed and were tried again.", "on"),
+		poison:  counter("poison_total", "Log entries set aside in the dead letters.", "reason"),
+		filled:  counter("filled_total", "Seqs that the log did not bring: found elsewhere, or lost.", "outcome"),
+		trimmed: counter("trimmed_entries_total", "Stream entries removed after they were archived.", "stream"),
 	}
 	if reg != nil {
-		reg.MustRegister(m.owned, m.logEntries, m.pending, m.records, m.batchSize, m.projectSeconds,
+		reg.MustRegister(m.owned, m.logEntries, m.pending, m.records, m.batchSize, m.projectSeconds, m.lagSeconds,
 			m.retries, m.poison, m.filled, m.trimmed)
 	}
 	return m
