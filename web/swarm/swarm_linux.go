@@ -245,6 +245,7 @@ func (s *Swarm) take(c *Conn, b []byte, now int64) (rest []byte) {
 func (s *Swarm) text(c *Conn, payload []byte, now int64) {
 	if c.raw {
 		s.delivered(payload, now)
+		s.acked(c)
 		return
 	}
 	if seq, ok := seqOf(payload, c.opening); ok {
@@ -260,9 +261,7 @@ func (s *Swarm) text(c *Conn, payload []byte, now int64) {
 		if ns, ok := idOf(payload); ok {
 			_ = s.stats.Ack.RecordValue((now - ns) / 1000)
 		}
-		if s.onAck != nil {
-			s.onAck(c)
-		}
+		s.acked(c)
 	case "subscribed":
 		s.stats.Subscribed++
 		if c.live {
@@ -273,6 +272,12 @@ func (s *Swarm) text(c *Conn, payload []byte, now int64) {
 	case "error", "reset":
 		s.stats.Errors++
 		s.stats.note("%s", payload)
+	}
+}
+
+func (s *Swarm) acked(c *Conn) {
+	if s.onAck != nil {
+		s.onAck(c)
 	}
 }
 
@@ -329,7 +334,7 @@ func (s *Swarm) follow(c *Conn, room domain.RoomID, after *uint64) {
 	}
 }
 
-// OnAck has f called for each ack, in the swarm's own goroutine: f may send, and nothing
+// OnAck has f called for each ack (and for each frame of a connection without a login), in the swarm's own goroutine: f may send, and nothing
 // else. With it each connection can send as soon as its last message is acked (a closed
 // loop). Nil ends it.
 func (s *Swarm) OnAck(f func(*Conn)) {

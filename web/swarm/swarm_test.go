@@ -190,7 +190,7 @@ func TestDial_saysWhatTheServerAnswered(t *testing.T) {
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	go func() { served <- http.Serve(ln, http.NotFoundHandler()) }()
-	defer func() { _ = ln.Close(); _ = <-served }()
+	defer func() { _ = ln.Close(); <-served }() //nolint:errcheck // http.ErrServerClosed, or not
 	s, err := New(ln.Addr().(*net.TCPAddr).AddrPort())
 	require.NoError(t, err)
 	defer s.Close()
