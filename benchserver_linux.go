@@ -128,9 +128,13 @@ func (s *benchServer) restart(ctx context.Context) (time.Duration, error) {
 	return time.Since(start), err
 }
 
-// stop kills everything that was started.
+// stop ends everything that was started.
 func (s *benchServer) stop() {
-	for _, p := range append(slices.Clone(s.nodes), s.redis, s.proxy) {
+	if s.proxy != nil {
+		_ = s.proxy.cmd.Process.Signal(syscall.SIGTERM) // its workers, too
+		_ = s.proxy.cmd.Wait()
+	}
+	for _, p := range append(slices.Clone(s.nodes), s.redis) {
 		if p != nil {
 			p.kill()
 		}

@@ -23,7 +23,7 @@ func Pace(ctx context.Context, rate float64, d time.Duration, f func(i int) erro
 			return calls, nil
 		}
 		// Sleep until something is due, but not for too short.
-		next := time.Duration(float64(calls+1)/rate*float64(time.Second)) - time.Since(start)
+		next := time.Duration(min(float64(calls+1)/rate, d.Seconds())*float64(time.Second)) - time.Since(start)
 		select {
 		case <-time.After(max(turn, next)):
 		case <-ctx.Done():

@@ -202,4 +202,7 @@ func TestPace(t *testing.T) {
 	n, err := Pace(t.Context(), 10_000, 100*time.Millisecond, func(int) error { return nil })
 	require.NoError(t, err)
 	assert.Equal(t, 1000, n)
+	n, err = Pace(t.Context(), 0, time.Millisecond, func(int) error { return nil })
+	require.NoError(t, err)
+	assert.Zero(t, n)
 }
