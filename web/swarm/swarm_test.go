@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -199,10 +200,26 @@ func TestDial_saysWhatTheServerAnswered(t *testing.T) {
 }
 
 func TestPace(t *testing.T) {
-	n, err := Pace(t.Context(), 10_000, 100*time.Millisecond, func(int) error { return nil })
-	require.NoError(t, err)
-	assert.Equal(t, 1000, n)
-	n, err = Pace(t.Context(), 0, time.Millisecond, func(int) error { return nil })
-	require.NoError(t, err)
-	assert.Zero(t, n)
+	tests := []struct {
+		name string
+		rate float64
+		took time.Duration // by one call
+		want int
+	}{
+		{"all that are due", 10_000, 0, 1000},
+		{"none", 0, 0, 0},
+		{"no more than there is time for", 10_000, time.Millisecond, 99},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n, err := Pace(t.Context(), tt.rate, 100*time.Millisecond, func(i int) error {
+					time.Sleep(tt.took) // synctest: the call's own time
+					return nil
+				})
+				require.NoError(t, err)
+				assert.Equal(t, tt.want, n)
+			})
+		})
+	}
 }
