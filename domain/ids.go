@@ -1,9 +1,6 @@
 package domain
 
-import (
-	"crypto/rand"
-	"strings"
-)
+import "crypto/rand"
 
 // RoomID and UserID are opaque to clients. Ids made here match [a-z2-7]{20}, so they
 // may stand in URLs, Redis keys and document ids as they are.
@@ -16,7 +13,13 @@ const idLength = 20
 
 // NewID returns a new random id of 100 bits in lower-case base 32 (RFC 4648).
 func NewID() string {
-	return strings.ToLower(rand.Text()[:idLength])
+	const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+	var id [idLength]byte
+	_, _ = rand.Read(id[:]) // never fails
+	for i, b := range id {
+		id[i] = alphabet[b%32]
+	}
+	return string(id[:])
 }
 
 // ValidID reports whether s can be an id made by NewID. Everything that comes from
