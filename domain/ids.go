@@ -13,10 +13,11 @@ const idLength = 20
 
 // NewID returns a new random id of 100 bits in lower-case base 32 (RFC 4648).
 func NewID() string {
+	const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
 	var id [idLength]byte
-	rand.Read(id[:]) // never fails
+	_, _ = rand.Read(id[:]) // never fails
 	for i, b := range id {
-		id[i] = "abcdefghijklmnopqrstuvwxyz234567"[b%32]
+		id[i] = alphabet[b%32]
 	}
 	return string(id[:])
 }

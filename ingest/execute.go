@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
-
-	"github.com/ThreeDotsLabs/watermill/message"
 
 	"confab/domain"
 )
@@ -238,20 +235,10 @@ func (s *Service) publish(ctx context.Context, e domain.Event, v version, checke
 	if err != nil {
 		return 0, err
 	}
-	m := message.NewMessageWithContext(ctx, e.ID, payload)
-	m.Metadata[MetaRoom] = string(e.Room)
-	m.Metadata[MetaKeyField] = domain.KeyField(e.Actor.ID, e.Key)
-	m.Metadata[MetaFloor] = strconv.FormatUint(v.seq, 10)
-	m.Metadata[MetaExpect] = strconv.FormatUint(v.state, 10)
-	m.Metadata[MetaChecked] = strconv.FormatUint(checked, 10)
-	m.Metadata[MetaSeqAt] = strconv.Itoa(seqAt)
-	if e.Kind.ChangesRoom() {
-		m.Metadata[MetaChangesRoom] = "1"
-	}
-	if err := s.config.Publisher.Publish(domain.PartitionOf(e.Room, s.config.Partitions).Log(), m); err != nil {
-		return 0, err
-	}
-	return strconv.ParseUint(m.Metadata.Get(MetaSeq), 10, 64)
+	return s.config.Publisher.Append(ctx, Append{
+		Log: domain.PartitionOf(e.Room, s.config.Partitions).Log(), Room: e.Room, ID: e.ID, Payload: payload, SeqAt: seqAt,
+		Key: domain.KeyField(e.Actor.ID, e.Key), Floor: v.seq, State: v.state, Checked: checked, ChangesRoom: e.Kind.ChangesRoom(),
+	})
 }
 
 // settle waits until the room's events up to seq may be acked.

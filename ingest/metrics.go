@@ -36,14 +36,15 @@ func (m *publisherMetrics) observe(err error, d time.Duration) {
 }
 
 func outcome(err error) string {
+	if err == nil {
+		return "appended" // most are, and this allocates nothing
+	}
 	var (
 		duplicate *DuplicateError
 		stale     *StaleError
 		ask       *AskError
 	)
 	switch {
-	case err == nil:
-		return "appended"
 	case errors.As(err, &duplicate):
 		return "duplicate"
 	case errors.As(err, &stale):

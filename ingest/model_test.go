@@ -3,7 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -54,41 +54,55 @@ func (m *modelRoom) publish(key string, floor, expect, checked uint64, anyState,
 	return m.head, nil
 }
 
+// TestAppendScript_model appends to two rooms of one partition, several events in one run
+// of the script: each answer is the one that it would have got alone.
 func TestAppendScript_model(t *testing.T) {
 	onBoth(t, func(t *testing.T, client redis.UniversalClient) {
 		ctx, p := testContext(t), newPublisher(t, client, PublisherConfig{})
 		rapid.Check(t, func(rt *rapid.T) {
-			room := newRoomID()
-			model := &modelRoom{since: 1, keys: map[string]uint64{}}
+			rooms := []domain.RoomID{newRoomID(), newRoomID()}
+			models := map[domain.RoomID]*modelRoom{}
+			for _, room := range rooms {
+				models[room] = &modelRoom{since: 1, keys: map[string]uint64{}}
+			}
+			drawRoom := func(rt *rapid.T) (domain.RoomID, *modelRoom) {
+				room := rapid.SampledFrom(rooms).Draw(rt, "room")
+				return room, models[room]
+			}
 			near := func(n uint64) uint64 { // mostly n, or one beside it
 				return rapid.SampledFrom([]uint64{n, n, n, n, n + 1, max(n, 1) - 1}).Draw(rt, "near")
 			}
 			rt.Repeat(map[string]func(*rapid.T){
-				"publish": func(rt *rapid.T) {
-					key := rapid.SampledFrom([]string{"", "k:a:1", "k:a:2", "k:a:3", "k:b:1", "k:b:" + domain.NewID()}).Draw(rt, "key")
-					floor, expect, checked := near(model.head), near(model.state), near(model.since)
-					anyState, changes := rapid.Bool().Draw(rt, "any state"), rapid.Bool().Draw(rt, "changes")
-					if floor > 0 && rapid.Bool().Draw(rt, "low floor") {
-						floor = rapid.Uint64Range(0, floor).Draw(rt, "floor")
+				"append": func(rt *rapid.T) {
+					var batch []*request
+					var want []answer
+					for range rapid.IntRange(1, 4).Draw(rt, "events") {
+						room, model := drawRoom(rt)
+						a := Append{
+							Log: partition.Log(), Room: room, ID: domain.NewID(), Payload: []byte("{}"), SeqAt: 1,
+							Key:   rapid.SampledFrom([]string{"", "k:a:1", "k:a:2", "k:a:3", "k:b:1", "k:b:" + domain.NewID()}).Draw(rt, "key"),
+							Floor: near(model.head), State: near(model.state), Checked: near(model.since),
+							AnyState: rapid.Bool().Draw(rt, "any state"), ChangesRoom: rapid.Bool().Draw(rt, "changes"),
+						}
+						if a.Floor > 0 && rapid.Bool().Draw(rt, "low floor") {
+							a.Floor = rapid.Uint64Range(0, a.Floor).Draw(rt, "floor")
+						}
+						seq, err := model.publish(a.Key, a.Floor, a.State, a.Checked, a.AnyState, a.ChangesRoom)
+						batch, want = append(batch, p.request(ctx, a, "")), append(want, answer{seq, err})
 					}
-					msg := aMessage(room, "{}", MetaKeyField, key, MetaFloor, fmt.Sprint(floor), MetaChecked, fmt.Sprint(checked), MetaSeqAt, "1")
-					if !anyState {
-						msg.Metadata.Set(MetaExpect, fmt.Sprint(expect))
+					requests := slices.Clone(batch)
+					p.send(batch)
+					for i, r := range requests {
+						got := <-r.done
+						var known *DuplicateError
+						if errors.As(got.err, &known) {
+							got.err = &DuplicateError{Seq: known.Seq}
+						}
+						require.Equal(rt, want[i], got)
 					}
-					if changes {
-						msg.Metadata.Set(MetaChangesRoom, "1")
-					}
-					wantSeq, wantErr := model.publish(key, floor, expect, checked, anyState, changes)
-					err := p.Publish(partition.Log(), msg)
-					var known *DuplicateError
-					if errors.As(err, &known) {
-						err = &DuplicateError{Seq: known.Seq}
-					}
-					require.Equal(rt, wantErr, err)
-					seq, _ := strconv.ParseUint(msg.Metadata.Get(MetaSeq), 10, 64)
-					require.Equal(rt, wantSeq, seq)
 				},
 				"trim": func(rt *rapid.T) {
+					room, model := drawRoom(rt)
 					if model.metaLost || model.streamLost || model.head == 0 {
 						return
 					}
@@ -107,6 +121,7 @@ func TestAppendScript_model(t *testing.T) {
 					require.NoError(rt, client.XTrimMinID(ctx, partition.Room(room), streamID(keep)).Err())
 				},
 				"lose the stream": func(rt *rapid.T) {
+					room, model := drawRoom(rt)
 					if rapid.IntRange(0, 9).Draw(rt, "seldom") > 0 || model.head == 0 {
 						return
 					}
@@ -114,6 +129,7 @@ func TestAppendScript_model(t *testing.T) {
 					require.NoError(rt, client.Del(ctx, partition.Room(room)).Err())
 				},
 				"lose the meta hash": func(rt *rapid.T) {
+					room, model := drawRoom(rt)
 					if rapid.IntRange(0, 9).Draw(rt, "seldom") > 0 || model.head == 0 {
 						return
 					}
@@ -121,15 +137,17 @@ func TestAppendScript_model(t *testing.T) {
 					require.NoError(rt, client.Del(ctx, partition.Meta(room)).Err())
 				},
 				"": func(rt *rapid.T) {
-					if model.metaLost || model.streamLost || model.head == 0 {
-						return
+					for room, model := range models {
+						if model.metaLost || model.streamLost || model.head == 0 {
+							continue
+						}
+						meta := client.HMGet(ctx, partition.Meta(room), "head", "state", "since").Val()
+						require.Equal(rt, []any{fmt.Sprint(model.head), fmt.Sprint(model.state), fmt.Sprint(model.since)}, meta)
+						last, err := client.XRevRangeN(ctx, partition.Room(room), "+", "-", 1).Result()
+						require.NoError(rt, err)
+						require.Equal(rt, streamID(model.head), last[0].ID)
+						require.Equal(rt, fmt.Sprintf("{%d}", model.head), last[0].Values["payload"])
 					}
-					meta := client.HMGet(ctx, partition.Meta(room), "head", "state", "since").Val()
-					require.Equal(rt, []any{fmt.Sprint(model.head), fmt.Sprint(model.state), fmt.Sprint(model.since)}, meta)
-					last, err := client.XRevRangeN(ctx, partition.Room(room), "+", "-", 1).Result()
-					require.NoError(rt, err)
-					require.Equal(rt, streamID(model.head), last[0].ID)
-					require.Equal(rt, fmt.Sprintf("{%d}", model.head), last[0].Values["payload"])
 				},
 			})
 		})

@@ -5,6 +5,8 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,10 +22,36 @@ var appendScript = redis.NewScript(appendSource)
 
 // request is one append on its way to Redis.
 type request struct {
-	gaveUp <-chan struct{} // closed when nobody waits for the answer any more
-	keys   []string
-	args   []any
-	done   chan answer // of capacity 1
+	Append
+	kept string // metadata for the log
+
+	room, meta, channel string          // channel is empty unless the publisher is Live
+	expect              string          // State, or empty for AnyState
+	gaveUp              <-chan struct{} // closed when nobody waits for the answer any more
+	done                chan answer     // of capacity 1
+}
+
+func (p *Publisher) request(ctx context.Context, a Append, kept string) *request {
+	r := &request{
+		Append: a, kept: kept, room: domain.RoomKey(a.Log, a.Room), meta: domain.MetaKey(a.Log, a.Room),
+		gaveUp: ctx.Done(), done: make(chan answer, 1),
+	}
+	if p.config.Live {
+		r.channel = domain.LiveChannel(a.Log, a.Room)
+	}
+	if !a.AnyState {
+		r.expect = strconv.FormatUint(a.State, 10)
+	}
+	return r
+}
+
+// around returns what of the payload stands before the seq and what behind it, which is
+// nothing if no seq belongs there.
+func (r *request) around() (opening, rest []byte) {
+	if r.SeqAt == 0 {
+		return r.Payload, nil
+	}
+	return r.Payload[:r.SeqAt], r.Payload[r.SeqAt:]
 }
 
 type answer struct {
@@ -31,8 +59,8 @@ type answer struct {
 	err error
 }
 
-// append hands a request to run and waits for its answer.
-func (p *Publisher) append(ctx context.Context, r *request) (uint64, error) {
+// do hands a request to run and waits for its answer.
+func (p *Publisher) do(ctx context.Context, r *request) (uint64, error) {
 	start := time.Now()
 	a := p.wait(ctx, r)
 	p.metrics.observe(a.err, time.Since(start))
@@ -45,13 +73,7 @@ func (p *Publisher) wait(ctx context.Context, r *request) answer {
 		return answer{err: ErrClosed}
 	default:
 	}
-	select {
-	case p.queue <- r:
-	case <-p.closing:
-		return answer{err: ErrClosed}
-	case <-ctx.Done():
-		return answer{err: domain.Unavailable("the log", ctx.Err())}
-	}
+	p.put(r)
 	select {
 	case a := <-r.done:
 		return a
@@ -67,47 +89,63 @@ func (p *Publisher) wait(ctx context.Context, r *request) answer {
 	}
 }
 
-// run sends what is waiting as one pipeline, and gathers the next one meanwhile. An
-// append that comes alone is sent alone, at once.
-func (p *Publisher) run() {
-	defer close(p.stopped)
-	batch := make([]*request, 0, p.config.MaxBatch)
-	for {
-		batch = batch[:0]
-		select {
-		case r := <-p.queue:
-			batch = append(batch, r)
-		case <-p.closing:
-		}
-		batch = p.fill(batch)
-		if len(batch) == 0 {
-			return // closing, and nothing is waiting
-		}
-		p.send(batch)
-		clear(batch)
+// put adds the request to those that wait.
+func (p *Publisher) put(r *request) {
+	p.mu.Lock()
+	p.waiting = append(p.waiting, r)
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default: // it is awake already
 	}
 }
 
-// fill adds what is waiting now, up to a full batch. Those whose caller has given up
-// are left out.
-func (p *Publisher) fill(batch []*request) []*request {
-	for len(batch) < p.config.MaxBatch {
-		select {
-		case r := <-p.queue:
-			select {
-			case <-r.gaveUp:
-			default:
-				batch = append(batch, r)
-			}
-		default:
-			return batch
-		}
-	}
+// take returns the requests that wait, in order, up to a full batch.
+func (p *Publisher) take(batch []*request) []*request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := min(len(p.waiting), p.config.MaxBatch)
+	batch = append(batch, p.waiting[:n]...)
+	p.waiting = slices.Delete(p.waiting, 0, n)
 	return batch
 }
 
-// send answers all requests of the batch.
+// run sends what is waiting as one pipeline, while the next one gathers. An append that
+// comes alone is sent alone, at once.
+func (p *Publisher) run() {
+	defer close(p.stopped)
+	var batch []*request
+	for closing := false; ; {
+		if batch = p.take(batch[:0]); len(batch) > 0 {
+			p.send(batch)
+			clear(batch)
+			continue
+		}
+		if closing {
+			return
+		}
+		select {
+		case <-p.wake:
+		case <-p.closing:
+			closing = true
+		}
+	}
+}
+
+// send answers all requests of the batch but those whose caller has given up, which it
+// leaves out.
 func (p *Publisher) send(batch []*request) {
+	batch = slices.DeleteFunc(batch, func(r *request) bool {
+		select {
+		case <-r.gaveUp:
+			return true
+		default:
+			return false
+		}
+	})
+	if len(batch) == 0 {
+		return
+	}
 	p.metrics.batch.Observe(float64(len(batch)))
 	ctx, cancel := context.WithTimeout(context.Background(), p.config.Timeout)
 	defer cancel()
@@ -116,42 +154,86 @@ func (p *Publisher) send(batch []*request) {
 		return
 	}
 	// Redis was restarted, or another node took over: it has not seen the script yet.
-	if err := appendScript.Load(ctx, p.redis).Err(); err != nil {
-		for _, r := range unknown {
-			r.done <- answer{err: domain.Unavailable("the log", err)}
-		}
-		return
+	err := appendScript.Load(ctx, p.redis).Err()
+	if err == nil {
+		unknown, err = p.eval(ctx, unknown), errScriptForgotten
 	}
-	for _, r := range p.eval(ctx, unknown) {
-		r.done <- answer{err: domain.Unavailable("the log", errScriptForgotten)}
+	answerAll(unknown, answer{err: domain.Unavailable("the log", err)})
+}
+
+func answerAll(requests []*request, a answer) {
+	for _, r := range requests {
+		r.done <- a
 	}
 }
 
 var errScriptForgotten = errors.New("the script was loaded and is unknown again")
 
-// eval runs the script for each request in one pipeline, answers the requests, and
-// returns those for which Redis did not know the script; they have changed nothing.
+// eval runs the script once for each log of the batch (and once more for each maxScript
+// requests), in one pipeline. It answers the requests, and returns those for which Redis
+// did not know the script; they have changed nothing.
 func (p *Publisher) eval(ctx context.Context, batch []*request) (unknown []*request) {
+	// Stable: two requests of one log stay in their order.
+	slices.SortStableFunc(batch, func(a, b *request) int { return strings.Compare(a.Log, b.Log) })
 	pipe := p.redis.Pipeline()
-	cmds := make([]*redis.Cmd, len(batch))
-	for i, r := range batch {
-		cmds[i] = pipe.EvalSha(ctx, appendScript.Hash(), r.keys, r.args...)
+	parts := scriptsOf(batch)
+	cmds := make([]*redis.Cmd, len(parts))
+	for i, part := range parts {
+		cmds[i] = redis.NewCmd(ctx, scriptArgs(part)...)
+		cmds[i].SetFirstKeyPos(3)
+		_ = pipe.Process(ctx, cmds[i])
 	}
 	_, _ = pipe.Exec(ctx) // every command has its own error
-	for i, r := range batch {
-		reply, err := cmds[i].Slice()
+	for i, part := range parts {
+		replies, err := cmds[i].Slice()
 		switch {
+		case err == nil && len(replies) == len(part):
+			for j, r := range part {
+				var a answer
+				a.seq, a.err = parse(replies[j])
+				r.done <- a
+			}
 		case err == nil:
-			var a answer
-			a.seq, a.err = parse(reply)
-			r.done <- a
+			answerAll(part, answer{err: fmt.Errorf("append script gave %d answers to %d", len(replies), len(part))})
 		case redis.HasErrorPrefix(err, "NOSCRIPT"):
-			unknown = append(unknown, r)
+			unknown = append(unknown, part...)
 		default:
-			r.done <- answer{err: redisError(err)}
+			answerAll(part, answer{err: redisError(err)})
 		}
 	}
 	return unknown
+}
+
+// maxScript bounds the requests in one run of the script, in which Redis does nothing
+// else: about 1 ms. Longer ones save no more.
+const maxScript = 64
+
+// scriptsOf cuts a batch in the order of its logs into runs of the script.
+func scriptsOf(batch []*request) (parts [][]*request) {
+	for len(batch) > 0 {
+		n := 1
+		for n < min(len(batch), maxScript) && batch[n].Log == batch[0].Log {
+			n++
+		}
+		parts = append(parts, batch[:n])
+		batch = batch[n:]
+	}
+	return parts
+}
+
+// scriptArgs returns the command that runs the script for requests of one log. A pointer
+// becomes the argument that it points to, without an allocation for each.
+func scriptArgs(requests []*request) []any {
+	args := make([]any, 0, 4+12*len(requests))
+	args = append(args, "evalsha", appendScript.Hash(), 1+2*len(requests), requests[0].Log)
+	for _, r := range requests {
+		args = append(args, &r.room, &r.meta)
+	}
+	for _, r := range requests {
+		opening, rest := r.around()
+		args = append(args, &r.channel, &r.Key, &r.Floor, &r.expect, &r.Checked, r.ChangesRoom, &r.ID, &r.kept, opening, rest)
+	}
+	return args
 }
 
 // redisError tells Redis refusing or not answering, which passes, from a defect of

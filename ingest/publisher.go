@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,16 +18,34 @@ import (
 	"confab/domain"
 )
 
-// The metadata with which a message tells the Publisher what to do with it. All but
-// MetaRoom may be absent. It goes no further: the log holds the other metadata only.
+// Append is an event to be appended, and on what conditions.
+type Append struct {
+	Log     string // of the room's partition
+	Room    domain.RoomID
+	ID      string // the UUID that it has as a Watermill message
+	Payload []byte
+	SeqAt   int    // where in the payload, before its end, the seq belongs; 0: nowhere
+	Key     string // domain.KeyField; empty: no idempotency
+
+	Floor    uint64 // a seq that was issued for certain
+	Checked  uint64 // the archive has no event with this key before this seq
+	State    uint64 // seq of the state that it was decided on
+	AnyState bool   // State is no condition
+
+	ChangesRoom bool // it changes the room's state
+}
+
+// The metadata with which a message tells the Publisher what to do with it: the fields of
+// Append. All but MetaRoom may be absent. It goes no further: the log holds the other
+// metadata only.
 const (
-	MetaRoom        = "confab_room"         // whose event this is
-	MetaKeyField    = "confab_key_field"    // domain.KeyField; absent: no idempotency
-	MetaFloor       = "confab_floor"        // a seq that was issued for certain
-	MetaExpect      = "confab_expect"       // seq of the state it was decided on; absent: any
-	MetaChecked     = "confab_checked"      // the archive has no event with this key before this seq
-	MetaChangesRoom = "confab_changes_room" // "1": it changes the room's state
-	MetaSeqAt       = "confab_seq_at"       // where in the payload the seq belongs; absent: nowhere
+	MetaRoom        = "confab_room"
+	MetaKeyField    = "confab_key_field"
+	MetaFloor       = "confab_floor"
+	MetaExpect      = "confab_expect" // State; absent: AnyState
+	MetaChecked     = "confab_checked"
+	MetaChangesRoom = "confab_changes_room" // "1"
+	MetaSeqAt       = "confab_seq_at"
 
 	// MetaSeq is set by Publish: the seq that the event has, also when it is a duplicate.
 	MetaSeq = "confab_seq"
@@ -52,7 +71,7 @@ func (e *StaleError) Error() string {
 }
 
 // AskError: Redis knows the keys of events from Since on; look for an older use of
-// the key in the archive and publish again with MetaChecked = Since.
+// the key in the archive and append again with Checked = Since.
 type AskError struct{ Since uint64 }
 
 func (e *AskError) Error() string {
@@ -70,8 +89,7 @@ type PublisherConfig struct {
 	// Live also publishes each event on the room's live channel, in the same step.
 	// Without it, an event becomes visible in another way, once it is durable.
 	Live bool
-	// MaxBatch bounds the appends in one pipeline, and those waiting for the next one;
-	// further callers wait in Publish. Default 256.
+	// MaxBatch bounds the appends in one pipeline. Default 256.
 	MaxBatch int
 	// Timeout is how long one pipeline may take. Default 3 s.
 	Timeout time.Duration
@@ -81,14 +99,17 @@ type PublisherConfig struct {
 }
 
 // Publisher is a message.Publisher whose topic is a partition's log
-// (domain.Partition.Log) and whose Publish is the atomic append. It is safe for
-// concurrent use, and concurrent calls share round trips to Redis.
+// (domain.Partition.Log) and whose Publish is the atomic append, which Append is without
+// Watermill. It is safe for concurrent use, and concurrent calls share round trips to Redis.
 type Publisher struct {
 	redis   redis.UniversalClient
 	config  PublisherConfig
 	metrics *publisherMetrics
 
-	queue   chan *request
+	mu      sync.Mutex
+	waiting []*request
+	wake    chan struct{} // of capacity 1: something is waiting
+
 	close   func()
 	closing chan struct{}
 	stopped chan struct{}
@@ -117,7 +138,7 @@ func NewPublisher(client redis.UniversalClient, config PublisherConfig) (*Publis
 	}
 	p := &Publisher{
 		redis: client, config: config, metrics: metrics,
-		queue:   make(chan *request, config.MaxBatch),
+		wake:    make(chan struct{}, 1),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
@@ -126,20 +147,26 @@ func NewPublisher(client redis.UniversalClient, config PublisherConfig) (*Publis
 	return p, nil
 }
 
-// Publish appends the messages to the room that their metadata names, one after the
-// other, and stops at the first that is not appended. It returns when Redis has
-// answered: nil, a *DuplicateError, *StaleError, *AskError or ErrBehind, in which
-// cases nothing was appended; or a CodeUnavailable error, and then the event may
-// have been appended or not: publish it again with the same key to find out.
-//
-// The message's context bounds the wait.
+// Append appends an event and returns when Redis has answered: with the seq, or with a
+// *DuplicateError (and the first event's seq), *StaleError, *AskError or ErrBehind, in
+// which cases nothing was appended; or with a CodeUnavailable error, and then the event may
+// have been appended or not: append it again with the same key to find out.
+func (p *Publisher) Append(ctx context.Context, a Append) (seq uint64, err error) {
+	if err := a.check(); err != nil {
+		return 0, err
+	}
+	return p.do(ctx, p.request(ctx, a, ""))
+}
+
+// Publish is Append for the messages, to the rooms that their metadata names, one after the
+// other; it stops at the first that is not appended. A message's context bounds the wait.
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	for _, m := range messages {
-		r, err := p.request(topic, m)
+		a, kept, err := appendOf(topic, m)
 		if err != nil {
-			return err
+			return fmt.Errorf("publish message %s: %w", m.UUID, err)
 		}
-		seq, err := p.append(m.Context(), r)
+		seq, err := p.do(m.Context(), p.request(m.Context(), a, kept))
 		if seq != 0 {
 			m.Metadata.Set(MetaSeq, strconv.FormatUint(seq, 10))
 		}
@@ -157,29 +184,38 @@ func (p *Publisher) Close() error {
 	return nil
 }
 
-func (p *Publisher) request(log string, m *message.Message) (*request, error) {
+func (a Append) check() error {
+	if !domain.ValidID(string(a.Room)) {
+		return fmt.Errorf("%s %q is not a room id", MetaRoom, a.Room)
+	}
+	if a.SeqAt < 0 || a.SeqAt > 0 && a.SeqAt >= len(a.Payload) {
+		return fmt.Errorf("%s %d is no place in the payload", MetaSeqAt, a.SeqAt)
+	}
+	return nil
+}
+
+// appendOf returns what a message asks for, and what of its metadata goes into the log.
+func appendOf(log string, m *message.Message) (a Append, kept string, err error) {
 	meta := m.Metadata
-	room := domain.RoomID(meta.Get(MetaRoom))
-	if !domain.ValidID(string(room)) {
-		return nil, fmt.Errorf("publish message %s: metadata %s is not a room id", m.UUID, MetaRoom)
+	number := func(name string) uint64 {
+		n, parseErr := strconv.ParseUint(orZero(meta.Get(name)), 10, 64)
+		if parseErr != nil {
+			err = fmt.Errorf("metadata %s: %w", name, parseErr)
+		}
+		return n
 	}
-	channel := ""
-	if p.config.Live {
-		channel = domain.LiveChannel(log, room)
+	a = Append{
+		Log: log, Room: domain.RoomID(meta.Get(MetaRoom)), ID: m.UUID, Payload: m.Payload, SeqAt: int(number(MetaSeqAt)),
+		Key: meta.Get(MetaKeyField), Floor: number(MetaFloor), Checked: number(MetaChecked),
+		State: number(MetaExpect), AnyState: meta.Get(MetaExpect) == "", ChangesRoom: meta.Get(MetaChangesRoom) == "1",
 	}
-	kept, err := keptMetadata(log, m)
-	if err != nil {
-		return nil, fmt.Errorf("publish message %s: %w", m.UUID, err)
+	if err == nil {
+		err = a.check()
 	}
-	return &request{
-		gaveUp: m.Context().Done(),
-		keys:   []string{domain.RoomKey(log, room), domain.MetaKey(log, room), log},
-		args: []any{
-			channel, meta.Get(MetaKeyField), orZero(meta.Get(MetaFloor)), meta.Get(MetaExpect),
-			orZero(meta.Get(MetaChecked)), meta.Get(MetaChangesRoom), m.UUID, kept, []byte(m.Payload), meta.Get(MetaSeqAt),
-		},
-		done: make(chan answer, 1),
-	}, nil
+	if err == nil {
+		kept, err = keptMetadata(log, m)
+	}
+	return a, kept, err
 }
 
 func orZero(s string) string {
@@ -191,7 +227,7 @@ func orZero(s string) string {
 
 // keptMetadata returns what the log's field "metadata" is to hold, as
 // watermill-redisstream would write it, or "" if there is nothing to keep.
-func keptMetadata(log string, m *message.Message) (any, error) {
+func keptMetadata(log string, m *message.Message) (string, error) {
 	kept := message.Metadata{}
 	for k, v := range m.Metadata {
 		if !strings.HasPrefix(k, metaPrefix) {
@@ -204,11 +240,16 @@ func keptMetadata(log string, m *message.Message) (any, error) {
 	plain := message.NewMessage(m.UUID, nil)
 	plain.Metadata = kept
 	values, err := redisstream.DefaultMarshallerUnmarshaller{}.Marshal(log, plain)
-	return values["metadata"], err
+	encoded, _ := values["metadata"].([]byte)
+	return string(encoded), err
 }
 
 // parse turns the script's answer into the seq and the error that Publish returns.
-func parse(answer []any) (uint64, error) {
+func parse(reply any) (uint64, error) {
+	if seq, ok := reply.(int64); ok {
+		return uint64(seq), nil
+	}
+	answer, _ := reply.([]any)
 	field := func(i int) string {
 		if i >= len(answer) {
 			return ""
@@ -216,13 +257,14 @@ func parse(answer []any) (uint64, error) {
 		s, _ := answer[i].(string)
 		return s
 	}
+	if field(0) == "error" {
+		return 0, redisError(errors.New(field(1)))
+	}
 	n, err := strconv.ParseUint(orZero(field(1)), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("append script answered %q", answer)
+		return 0, fmt.Errorf("append script answered %q", reply)
 	}
 	switch field(0) {
-	case "ok":
-		return n, nil
 	case "dup":
 		d := &DuplicateError{Seq: n}
 		if payload := field(2); payload != "" {
@@ -236,5 +278,5 @@ func parse(answer []any) (uint64, error) {
 	case "behind":
 		return 0, ErrBehind
 	}
-	return 0, fmt.Errorf("append script answered %q", answer)
+	return 0, fmt.Errorf("append script answered %q", reply)
 }

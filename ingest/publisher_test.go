@@ -350,6 +350,54 @@ func TestPublisher_refusalsOfRedisAreUnavailable(t *testing.T) {
 	require.Equal(t, domain.CodeInternal, domain.CodeOf(err), "%v", err)
 }
 
+// Appends that share a run of the script answer for themselves only.
+func TestPublisher_oneRefusalIsNobodyElses(t *testing.T) {
+	client := realRedis(t)
+	ctx, p := testContext(t), newPublisher(t, client, PublisherConfig{})
+	send := func(t *testing.T, rooms ...domain.RoomID) []answer {
+		var batch []*request
+		for _, room := range rooms {
+			batch = append(batch, p.request(ctx, Append{
+				Log: partition.Log(), Room: room, ID: domain.NewID(), Payload: []byte("x"), Key: "k:u:1", AnyState: true,
+			}, ""))
+		}
+		requests, runs := slices.Clone(batch), client.InfoMap(ctx, "commandstats").Val()["Commandstats"]["cmdstat_evalsha"]
+		p.send(batch)
+		require.NotEqual(t, runs, client.InfoMap(ctx, "commandstats").Val()["Commandstats"]["cmdstat_evalsha"])
+		answers := make([]answer, len(requests))
+		for i, r := range requests {
+			answers[i] = <-r.done
+		}
+		return answers
+	}
+	written, broken := newRoomID(), newRoomID()
+	require.Equal(t, []answer{{seq: 1}}, send(t, written))
+	require.NoError(t, client.Set(ctx, partition.Meta(broken), "not a hash", 0).Err())
+
+	t.Run("a broken room", func(t *testing.T) {
+		first, last := newRoomID(), newRoomID()
+		got := send(t, first, broken, last, first)
+		require.Equal(t, answer{seq: 1}, got[0])
+		require.Equal(t, domain.CodeInternal, domain.CodeOf(got[1].err), "%v", got[1].err)
+		require.Equal(t, answer{seq: 1}, got[2])
+		require.Equal(t, answer{seq: 1, err: &DuplicateError{Seq: 1, Payload: []byte("x")}}, got[3])
+	})
+	t.Run("no memory", func(t *testing.T) {
+		require.NoError(t, client.ConfigSet(ctx, "maxmemory", "1").Err())
+		first, last, before := newRoomID(), newRoomID(), client.XLen(ctx, partition.Log()).Val()
+		got := send(t, written, first, written, last)
+		require.NoError(t, client.ConfigSet(ctx, "maxmemory", "0").Err())
+		known := answer{seq: 1, err: &DuplicateError{Seq: 1, Payload: []byte("x")}}
+		require.Equal(t, []answer{known, known}, []answer{got[0], got[2]}, "what needs no memory is answered")
+		for _, refused := range []answer{got[1], got[3]} {
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(refused.err), "%v", refused.err)
+		}
+		require.Equal(t, before, client.XLen(ctx, partition.Log()).Val())
+		require.Zero(t, client.Exists(ctx, partition.Room(first), partition.Meta(first), partition.Room(last), partition.Meta(last)).Val())
+		require.Equal(t, []answer{{seq: 1}, {seq: 1}}, send(t, first, last))
+	})
+}
+
 func TestPublisher_close(t *testing.T) {
 	client := miniRedis(t)
 	ctx, room := testContext(t), newRoomID()

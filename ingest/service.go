@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
@@ -23,9 +22,14 @@ type Awaiter interface {
 	Await(ctx context.Context, room domain.RoomID, seq uint64) error
 }
 
+// Appender is a *Publisher, or one decorated.
+type Appender interface {
+	Append(ctx context.Context, a Append) (seq uint64, err error)
+}
+
 // Config says what a Service works with.
 type Config struct {
-	Publisher  message.Publisher // a *Publisher, or one decorated
+	Publisher  Appender
 	Redis      redis.UniversalClient
 	Stream     domain.Stream
 	Archive    domain.Archive

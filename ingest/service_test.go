@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -442,14 +441,14 @@ func TestService_givesUpOnARoomThatNeverSettles(t *testing.T) {
 	s := newSystem(t, miniRedis(t))
 	n := s.node()
 	room := s.room(n, domain.Public)
-	stuck := s.node(func(c *Config) { c.Publisher = alwaysStale{c.Publisher} })
+	stuck := s.node(func(c *Config) { c.Publisher = alwaysStale{} })
 	_, err := stuck.PostMessage(s.ctx(), ada, room, "k", "x")
 	requireCode(t, domain.CodeUnavailable, err)
 }
 
-type alwaysStale struct{ message.Publisher }
+type alwaysStale struct{}
 
-func (alwaysStale) Publish(string, ...*message.Message) error { return &StaleError{State: 99} }
+func (alwaysStale) Append(context.Context, Append) (uint64, error) { return 0, &StaleError{State: 99} }
 
 func TestNewService_needs(t *testing.T) {
 	_, err := NewService(Config{})
