@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 
 	"confab/domain"
@@ -38,7 +39,7 @@ func (c *conn) subscribe(ctx context.Context, f frames.Subscribe) error {
 	sub := &subscription{c: c, id: f.ID, room: f.Room}
 	err := c.s.cfg.Commands.View(ctx, f.Room, func(r *domain.Room) error {
 		sub.epoch = r.Epoch
-		return r.CanRead(c.session.User.ID)
+		return r.CanRead(c.user.ID)
 	})
 	if err != nil {
 		return err
@@ -51,9 +52,9 @@ func (c *conn) subscribe(ctx context.Context, f frames.Subscribe) error {
 		from = domain.Cursor{After: *f.After}
 	}
 	c.mu.Lock()
-	c.subs[f.Room] = sub
+	c.subs = append(c.subs, sub)
 	c.mu.Unlock()
-	feed, err := c.s.cfg.Hub.Subscribe(ctx, c.session.User.ID, f.Room, from, sub)
+	feed, err := c.s.cfg.Hub.Subscribe(ctx, c.user.ID, f.Room, from, sub)
 	if err != nil {
 		c.forget(sub)
 		return err
@@ -98,26 +99,23 @@ func (c *conn) drop(sub *subscription) {
 func (c *conn) forget(sub *subscription) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.subs[sub.room] == sub {
-		delete(c.subs, sub.room)
-	}
+	c.subs = slices.DeleteFunc(c.subs, func(s *subscription) bool { return s == sub })
 }
 
 // subscription returns the one of a room, or nil, and how many there are.
 func (c *conn) subscription(room domain.RoomID) (*subscription, int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.subs[room], len(c.subs)
+	if i := slices.IndexFunc(c.subs, func(s *subscription) bool { return s.room == room }); i >= 0 {
+		return c.subs[i], len(c.subs)
+	}
+	return nil, len(c.subs)
 }
 
 func (c *conn) subscriptions() []*subscription {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := make([]*subscription, 0, len(c.subs))
-	for _, sub := range c.subs {
-		all = append(all, sub)
-	}
-	return all
+	return slices.Clone(c.subs)
 }
 
 // Subscribed implements Sink.
