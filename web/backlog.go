@@ -14,6 +14,7 @@ import (
 const (
 	backlogLimit = 1 << 20 // bytes that wait for a slow reader; then it is closed with 4008
 	backlogSmall = 64 << 10
+	sendBuffer   = 128 << 10 // of the kernel, before the backlog; Linux takes it twice, for its own needs, too
 	writeChunk   = 64 << 10
 	writeTime    = 10 * time.Second // for one chunk: who reads less than 6.4 KB/s is cut off
 	lingerTime   = 10 * time.Second // for what still waits when the connection ends

@@ -64,6 +64,9 @@ func newConn(s *Server, net net.Conn, session domain.Session, name string) *conn
 		s: s, net: net, name: name,
 		user: session.User, session: session.ID, tokenHash: session.TokenHash,
 	}
+	if kernel, ok := net.(interface{ SetWriteBuffer(int) error }); ok {
+		_ = kernel.SetWriteBuffer(sendBuffer) // else a slow reader has it grow to 4 MiB
+	}
 	c.in.open(net)
 	c.out.open(net)
 	if s.cfg.Limits {

@@ -21,7 +21,7 @@ import (
 // floor in the same run is one plain write(2) of the same bytes for each and nothing
 // else, so the ratio is what all of ours adds.
 func BenchmarkPass(b *testing.B) {
-	for _, size := range []int{150, 400, 6000} {
+	for _, size := range []int{150, 400, 6000, 64 << 10} {
 		b.Run(fmt.Sprintf("bytes=%d", size), func(b *testing.B) {
 			const members = 1000
 			sinks, fds := tcpSinks(b, members)
@@ -68,6 +68,29 @@ func TestSubscription_eventsAllocateNothing(t *testing.T) {
 			}
 		}
 	}))
+}
+
+// A reader that reads nothing costs the kernel no more than it was told to hold.
+func TestConn_kernelHoldsLittle(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	require.NoError(t, err)
+	defer client.Close()
+	require.NoError(t, client.(*net.TCPConn).SetReadBuffer(4096))
+	server, err := ln.Accept()
+	require.NoError(t, err)
+	defer server.Close()
+	c := newConn(&Server{}, server, domain.Session{}, "")
+	taken := 0
+	for nothingWaits := true; nothingWaits; nothingWaits, _ = c.out.idle() {
+		require.NoError(t, c.out.data(make([]byte, 4096)))
+		taken += 4096
+	}
+	require.Less(t, taken, 512<<10)
+	c.cut()
+	c.out.wait()
 }
 
 // tcpSinks returns subscriptions of as many connections, which are read at once, and
