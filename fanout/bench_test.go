@@ -21,7 +21,7 @@ import (
 // countingSink counts and keeps nothing.
 type countingSink struct{ events *atomic.Int64 }
 
-func (s countingSink) Subscribed(uint64) {}
+func (s countingSink) Subscribed(uint64, string) {}
 func (s countingSink) Events(_ []byte, n int, _ uint64) error {
 	s.events.Add(int64(n))
 	return nil

@@ -83,7 +83,7 @@ type idleFeed struct{}
 func (idleFeed) Close() {}
 
 func (h *idleHub) Subscribe(_ context.Context, _ domain.UserID, _ domain.RoomID, _ domain.Cursor, sink domain.Sink) (domain.Subscription, error) {
-	sink.Subscribed(1)
+	sink.Subscribed(1, "epoch")
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.n++

@@ -15,7 +15,7 @@ type subscription struct {
 	c     *conn
 	id    string // of the subscribe frame
 	room  domain.RoomID
-	epoch string
+	epoch string // when it began
 
 	mu   sync.Mutex
 	feed domain.Subscription // the hub's end; nil until Subscribe returned
@@ -37,19 +37,9 @@ func (c *conn) subscribe(ctx context.Context, f frames.Subscribe) error {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
 	sub := &subscription{c: c, id: f.ID, room: f.Room}
-	err := c.s.cfg.Commands.View(ctx, f.Room, func(r *domain.Room) error {
-		sub.epoch = r.Epoch
-		return r.CanRead(c.user.ID)
-	})
-	if err != nil {
-		return err
-	}
 	from := domain.Cursor{Live: true}
 	if f.After != nil {
-		if f.Epoch != "" && f.Epoch != sub.epoch {
-			return c.reset(ctx, sub)
-		}
-		from = domain.Cursor{After: *f.After}
+		from = domain.Cursor{After: *f.After, Epoch: f.Epoch}
 	}
 	c.mu.Lock()
 	c.subs = append(c.subs, sub)
@@ -62,16 +52,6 @@ func (c *conn) subscribe(ctx context.Context, f frames.Subscribe) error {
 	sub.mu.Lock()
 	sub.feed = feed
 	sub.mu.Unlock()
-	return nil
-}
-
-// reset answers a cursor of another epoch.
-func (c *conn) reset(ctx context.Context, sub *subscription) error {
-	heads, err := c.s.cfg.Timeline.Heads(ctx, sub.room)
-	if err != nil {
-		return domain.Unavailable("the history", err)
-	}
-	sub.Reset(heads[0], "")
 	return nil
 }
 
@@ -119,7 +99,8 @@ func (c *conn) subscriptions() []*subscription {
 }
 
 // Subscribed implements Sink.
-func (s *subscription) Subscribed(head uint64) {
+func (s *subscription) Subscribed(head uint64, epoch string) {
+	s.epoch = epoch
 	s.c.send(frames.Subscribed{ID: s.id, Room: s.room, Epoch: s.epoch, Head: head})
 }
 
