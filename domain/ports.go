@@ -143,7 +143,7 @@ type Store interface {
 // Cursor says where a subscription begins: after a seq, or, if Live, at the head.
 type Cursor struct {
 	After uint64
-	Epoch string // that After belongs to, if the subscriber knows; web compares it, the hub does not
+	Epoch string // that After belongs to, if the subscriber knows: in another one it means nothing
 	Live  bool
 }
 
@@ -157,8 +157,8 @@ type Subscription interface {
 // Sink receives a subscription: Subscribed first, then Events, CaughtUp once (of a
 // cursor that is not Live), Events. Calls come one at a time. Only Flushed may block.
 type Sink interface {
-	// Subscribed tells the newest seq at the start.
-	Subscribed(head uint64)
+	// Subscribed tells the newest seq and the room's epoch at the start.
+	Subscribed(head uint64, epoch string)
 	// Events hands over n whole encoded frames, joined; the last one's seq is last. An
 	// error means that the connection is closed or over its backlog: the subscription is
 	// over. The bytes are shared by all sinks and must not be changed.
@@ -167,7 +167,7 @@ type Sink interface {
 	Flushed(ctx context.Context) error
 	// CaughtUp tells that everything up to the head of this moment was handed over.
 	CaughtUp(seq uint64)
-	// Reset tells that the cursor is beyond the room's history or, after Subscribed, that
+	// Reset tells that the cursor is beyond the room's history, or of another epoch, or, after Subscribed, that
 	// what was handed over may not be its history any more; epoch is then the new one, or
 	// "" if nobody could say. The subscription is over.
 	Reset(head uint64, epoch string)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,11 @@ type BusConfig struct {
 	Logger           *slog.Logger
 	Registerer       prometheus.Registerer
 }
+
+const (
+	defaultQueueMessages = 1024
+	defaultQueueBytes    = 1 << 20
+)
 
 // Bus is the live bus: a Watermill Publisher and Subscriber over Redis Pub/Sub,
 // which delivers at most once and only while one listens. All subscriptions share
@@ -54,7 +60,7 @@ type Bus struct {
 
 // topic is what the Bus follows, as long as somebody wants it.
 type topic struct {
-	subs map[*listener]struct{}
+	subs []*Feed
 	// held collects messages for subscriptions to come; nil unless SubscribeInitialize
 	// asked for it.
 	held *queue
@@ -66,8 +72,8 @@ type topic struct {
 // NewBus returns a bus over client. It connects at the first Subscribe, to publish
 // at the first Publish.
 func NewBus(client redis.UniversalClient, cfg BusConfig) *Bus {
-	cfg.QueueMessages = cmp.Or(cfg.QueueMessages, 1024)
-	cfg.QueueBytes = cmp.Or(cfg.QueueBytes, 1<<20)
+	cfg.QueueMessages = cmp.Or(cfg.QueueMessages, defaultQueueMessages)
+	cfg.QueueBytes = cmp.Or(cfg.QueueBytes, defaultQueueBytes)
 	cfg.PingInterval = cmp.Or(cfg.PingInterval, 2*time.Second)
 	cfg.SubscribeTimeout = cmp.Or(cfg.SubscribeTimeout, 3*time.Second)
 	return &Bus{
@@ -124,20 +130,7 @@ func (b *Bus) Publish(topic string, messages ...*message.Message) error {
 // ctx or Close, which also close the channel.
 func (b *Bus) Subscribe(ctx context.Context, name string) (<-chan *message.Message, error) {
 	s := newListener(b, name)
-	b.mu.Lock()
-	if b.closed {
-		b.mu.Unlock()
-		return nil, errBusClosed
-	}
-	t := b.follow(name)
-	t.subs[s] = struct{}{}
-	s.live = isClosed(t.confirmed)
-	if t.held != nil {
-		s.queue.copyFrom(t.held)
-	}
-	b.mu.Unlock()
-	if err := b.awaitConfirmed(ctx, name, t); err != nil {
-		b.drop(s)
+	if err := b.add(ctx, s.Feed); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
@@ -147,6 +140,27 @@ func (b *Bus) Subscribe(ctx context.Context, name string) (<-chan *message.Messa
 	}
 	b.running.Go(func() { s.run(ctx) })
 	return s.out, nil
+}
+
+// add has the feed get the topic's messages, and waits until it does.
+func (b *Bus) add(ctx context.Context, f *Feed) error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return errBusClosed
+	}
+	t := b.follow(f.topic)
+	t.subs = append(t.subs, f)
+	f.live = isClosed(t.confirmed)
+	if t.held != nil {
+		f.queue.copyFrom(t.held)
+	}
+	b.mu.Unlock()
+	if err := b.awaitConfirmed(ctx, f.topic, t); err != nil {
+		b.drop(f)
+		return err
+	}
+	return nil
 }
 
 // SubscribeInitialize implements message.SubscribeInitializer: from now until Close
@@ -160,7 +174,7 @@ func (b *Bus) SubscribeInitialize(name string) error {
 	}
 	t := b.follow(name)
 	if t.held == nil {
-		t.held = newQueue(b.cfg.QueueMessages, b.cfg.QueueBytes)
+		t.held = newQueue(b.cfg.QueueMessages, b.cfg.QueueBytes, func() {})
 	}
 	b.mu.Unlock()
 	return b.awaitConfirmed(context.Background(), name, t)
@@ -193,7 +207,7 @@ func (b *Bus) follow(name string) *topic {
 	}
 	t := b.topics[name]
 	if t == nil {
-		t = &topic{subs: map[*listener]struct{}{}, confirmed: make(chan struct{})}
+		t = &topic{confirmed: make(chan struct{})}
 		b.topics[name] = t
 		b.change(name)
 		b.metrics.topics.Inc()
@@ -202,17 +216,17 @@ func (b *Bus) follow(name string) *topic {
 }
 
 // drop forgets the subscription, and the topic with the last one.
-func (b *Bus) drop(s *listener) {
+func (b *Bus) drop(f *Feed) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t := b.topics[s.topic]
+	t := b.topics[f.topic]
 	if t == nil {
 		return
 	}
-	delete(t.subs, s)
+	t.subs = slices.DeleteFunc(t.subs, func(o *Feed) bool { return o == f })
 	if len(t.subs) == 0 && t.held == nil {
-		delete(b.topics, s.topic)
-		b.change(s.topic)
+		delete(b.topics, f.topic)
+		b.change(f.topic)
 		b.metrics.topics.Dec()
 	}
 }

@@ -13,12 +13,12 @@ func TestBus_anAnswerToAnEarlierCommandConfirmsNothing(t *testing.T) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		topic := b.follow("x")
-		topic.subs[s] = struct{}{}
+		topic.subs = append(topic.subs, s.Feed)
 		return topic
 	}
 	follow()
 	b.changes(c)
-	b.drop(s)
+	b.drop(s.Feed)
 	b.changes(c)
 	again := follow()
 	b.changes(c)
@@ -31,7 +31,7 @@ func TestBus_anAnswerToAnEarlierCommandConfirmsNothing(t *testing.T) {
 	if !isClosed(again.confirmed) {
 		t.Fatal("not confirmed after all answers")
 	}
-	b.drop(s)
+	b.drop(s.Feed)
 	follow() // before the connection heard of it: it is followed all the time
 	b.changes(c)
 	if !isClosed(b.topics["x"].confirmed) {

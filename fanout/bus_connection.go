@@ -188,7 +188,7 @@ func (b *Bus) settle(c *connection, name string) {
 		return
 	}
 	close(t.confirmed)
-	for s := range t.subs {
+	for _, s := range t.subs {
 		if s.live { // it was listening before the connection was lost
 			s.queue.pushGap()
 			b.metrics.gaps.WithLabelValues("reconnect").Inc()
@@ -220,7 +220,7 @@ func (b *Bus) dispatch(m *redis.Message) {
 	if t.held != nil {
 		t.held.push(m.Payload)
 	}
-	for s := range t.subs {
+	for _, s := range t.subs {
 		if !s.queue.push(m.Payload) {
 			b.metrics.gaps.WithLabelValues("overflow").Inc()
 		}

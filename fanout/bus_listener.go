@@ -6,23 +6,24 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// listener hands one subscriber the messages of its queue, each when the one
-// before is acked; a nacked one comes again.
+// listener hands one subscriber the messages of its feed, each when the one before is
+// acked; a nacked one comes again.
 type listener struct {
-	bus   *Bus
-	topic string
-	queue *queue
-	out   chan *message.Message
-	live  bool // guarded by Bus.mu: Redis had confirmed it, so a lost connection is a gap
+	*Feed
+	bus    *Bus
+	filled chan struct{} // capacity 1
+	out    chan *message.Message
 }
 
 func newListener(b *Bus, topic string) *listener {
-	return &listener{
-		bus:   b,
-		topic: topic,
-		queue: newQueue(b.cfg.QueueMessages, b.cfg.QueueBytes),
-		out:   make(chan *message.Message),
-	}
+	s := &listener{bus: b, filled: make(chan struct{}, 1), out: make(chan *message.Message)}
+	s.Feed = b.newFeed(topic, func() {
+		select {
+		case s.filled <- struct{}{}:
+		default:
+		}
+	})
+	return s
 }
 
 // run ends with ctx or the bus.
@@ -30,7 +31,7 @@ func (s *listener) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer close(s.out)
-	defer s.bus.drop(s)
+	defer s.Close()
 	for {
 		e, ok := s.queue.pop()
 		if ok {
@@ -40,7 +41,7 @@ func (s *listener) run(ctx context.Context) {
 			continue
 		}
 		select {
-		case <-s.queue.filled:
+		case <-s.filled:
 		case <-ctx.Done():
 			return
 		case <-s.bus.closing:
@@ -49,16 +50,14 @@ func (s *listener) run(ctx context.Context) {
 	}
 }
 
-// read makes the message of an entry. Bytes that are none stand for something that
-// cannot be delivered: a gap.
+// read makes the message of an entry.
 func (s *listener) read(e entry) *message.Message {
 	if e.gap {
 		return gapMessage()
 	}
 	m, err := unmarshalMessage(e.payload)
 	if err != nil {
-		s.bus.metrics.gaps.WithLabelValues("malformed").Inc()
-		s.bus.log.Error("live bus brought bytes that are no message", "topic", s.topic, "error", err)
+		s.malformed(err)
 		return gapMessage()
 	}
 	return m

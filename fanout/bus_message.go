@@ -33,11 +33,19 @@ func marshalMessage(m *message.Message) ([]byte, error) {
 	return append(b, m.Payload...), nil
 }
 
-func unmarshalMessage(s string) (*message.Message, error) {
+func splitMessage(s string) (uuid, metadata, payload string, err error) {
 	uuid, rest, ok := strings.Cut(s, "\n")
 	metadata, payload, ok2 := strings.Cut(rest, "\n")
 	if !ok || !ok2 {
-		return nil, errors.New("decode message: less than three parts")
+		return "", "", "", errors.New("decode message: less than three parts")
+	}
+	return uuid, metadata, payload, nil
+}
+
+func unmarshalMessage(s string) (*message.Message, error) {
+	uuid, metadata, payload, err := splitMessage(s)
+	if err != nil {
+		return nil, err
 	}
 	m := message.NewMessage(uuid, message.Payload(payload))
 	if metadata == "" {

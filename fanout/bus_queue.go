@@ -7,7 +7,7 @@ import "sync"
 // stands in its place.
 type queue struct {
 	maxEntries, maxBytes int
-	filled               chan struct{} // capacity 1: something was pushed
+	filled               func() // called after each push; it must not wait
 
 	mu      sync.Mutex
 	entries []entry // from first on
@@ -21,12 +21,13 @@ type entry struct {
 	gap     bool
 }
 
-func newQueue(maxEntries, maxBytes int) *queue {
-	return &queue{maxEntries: maxEntries, maxBytes: maxBytes, filled: make(chan struct{}, 1)}
+func newQueue(maxEntries, maxBytes int, filled func()) *queue {
+	return &queue{maxEntries: maxEntries, maxBytes: maxBytes, filled: filled}
 }
 
 // push appends a message and returns false when there was no room for it.
 func (q *queue) push(payload string) bool {
+	defer q.filled()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := len(q.entries) - q.first
@@ -40,6 +41,7 @@ func (q *queue) push(payload string) bool {
 
 // pushGap notes that messages are missing here.
 func (q *queue) pushGap() {
+	defer q.filled()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.appendGap()
@@ -60,10 +62,6 @@ func (q *queue) append(e entry) {
 	}
 	q.entries = append(q.entries, e)
 	q.bytes += len(e.payload)
-	select {
-	case q.filled <- struct{}{}:
-	default:
-	}
 }
 
 // pop takes the oldest entry.
@@ -88,11 +86,21 @@ func (q *queue) pop() (entry, bool) {
 	return e, true
 }
 
+// take takes all entries, in exchange for an empty slice to fill next.
+func (q *queue) take(next []entry) []entry {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all := q.entries[q.first:]
+	q.entries, q.first, q.bytes = next, 0, 0
+	return all
+}
+
 // copyFrom appends everything that o holds.
 func (q *queue) copyFrom(o *queue) {
 	o.mu.Lock()
 	entries := append([]entry(nil), o.entries[o.first:]...)
 	o.mu.Unlock()
+	defer q.filled()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, e := range entries {

@@ -105,6 +105,59 @@ func TestBus_subscribersOfATopicAllGetEverything(t *testing.T) {
 	})
 }
 
+// A feed is the same without a channel: nothing is lost or reordered, what is missing
+// shows, and it calls when there is something to take.
+func TestBus_feed(t *testing.T) {
+	onBothServers(t, func(t *testing.T, c *redis.Client) {
+		b := busOn(t, c, fanout.BusConfig{QueueMessages: 3})
+		filled := make(chan struct{}, 1)
+		feed, err := b.Follow(t.Context(), "x", func() {
+			select {
+			case filled <- struct{}{}:
+			default:
+			}
+		})
+		require.NoError(t, err)
+		done, err := b.Subscribe(t.Context(), "done")
+		require.NoError(t, err)
+		take := func(payloads ...string) (taken []string, gap bool) {
+			publish(t, b, "x", payloads...)
+			publish(t, b, "done", "")
+			next(t, done) // same connection: all is in the queue
+			<-filled
+			came, gap := feed.Take(nil)
+			for _, p := range came {
+				taken = append(taken, string(p))
+			}
+			return taken, gap
+		}
+		for range 3 {
+			taken, gap := take("a", "b\nc", "")
+			assert.Equal(t, []string{"a", "b\nc", ""}, taken)
+			assert.False(t, gap)
+		}
+		taken, gap := take("a", "b", "c", "d", "e")
+		assert.Equal(t, []string{"a", "b", "c"}, taken)
+		assert.True(t, gap, "what does not fit is missing")
+		require.NoError(t, c.Publish(t.Context(), "x", "no message").Err())
+		taken, gap = take("f")
+		assert.Equal(t, []string{"f"}, taken)
+		assert.True(t, gap)
+		taken, gap = take("g")
+		assert.Equal(t, []string{"g"}, taken)
+		assert.False(t, gap)
+
+		feed.Close()
+		require.Eventually(t, func() bool {
+			n, err := c.PubSubNumSub(t.Context(), "x").Result()
+			return err == nil && n["x"] == 0
+		}, 5*time.Second, 10*time.Millisecond, "the topic is still followed")
+		require.NoError(t, b.Close())
+		_, err = b.Follow(t.Context(), "x", func() {})
+		require.Error(t, err)
+	})
+}
+
 // What the append script publishes.
 func TestBus_readsBytesOfOthers(t *testing.T) {
 	onBothServers(t, func(t *testing.T, c *redis.Client) {
@@ -189,12 +242,16 @@ func TestBus_lostConnectionIsAGap(t *testing.T) {
 	require.NoError(t, err)
 	two, err := b.Subscribe(t.Context(), "y")
 	require.NoError(t, err)
+	feed, err := b.Follow(t.Context(), "x", func() {})
+	require.NoError(t, err)
 	for range 3 {
 		require.NoError(t, c.Do(t.Context(), "client", "kill", "type", "pubsub").Err())
 		assert.Equal(t, "gap", next(t, one))
 		assert.Equal(t, "gap", next(t, two))
 		publish(t, b, "x", "a")
 		assert.Equal(t, "a", next(t, one))
+		_, gap := feed.Take(nil)
+		assert.True(t, gap)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 // passed on, repeats are dropped, and anything beyond a gap is only remembered as
 // existing: the timeline has it, for an event is logged before it is published.
 func (r *room) accept(batch []domain.Record) {
-	r.listen() // a loss comes before what came behind it
 	if r.unsure {
 		for _, rec := range batch {
 			r.known = max(r.known, rec.Seq)

@@ -14,10 +14,10 @@ import (
 	"confab/domain"
 )
 
-// Access answers whether a user may read a room at this moment. An error that is not
-// about permission (CodeUnavailable) means that nobody knows.
+// Access answers whether a user may read a room at this moment, and which epoch it is in.
+// An error that is not about permission (CodeUnavailable) means that nobody knows.
 type Access interface {
-	CanRead(ctx context.Context, user domain.UserID, room domain.RoomID) error
+	Admit(ctx context.Context, user domain.UserID, room domain.RoomID) (epoch string, err error)
 }
 
 // HubConfig says what a Hub is made of. Zero bounds mean the defaults.
@@ -116,12 +116,12 @@ var errHubNotRunning = errors.New("the hub is not running")
 // subscription is closed, or sink fails, or user may not read the room any more.
 //
 // Before it returns it has called either sink.Subscribed or, when the cursor is in
-// the future, sink.Reset; in that case the subscription has ended already. On an
+// the future or of another epoch, sink.Reset; in that case the subscription has ended already. On an
 // error it has called nothing. ctx bounds only the call itself.
 func (h *Hub) Subscribe(ctx context.Context, user domain.UserID, id domain.RoomID, from domain.Cursor, sink domain.Sink) (domain.Subscription, error) {
 	// A room that nobody here follows is opened only for somebody who may read it.
 	if !h.follows(id) {
-		if err := h.cfg.Access.CanRead(ctx, user, id); err != nil {
+		if _, err := h.cfg.Access.Admit(ctx, user, id); err != nil {
 			return nil, err
 		}
 	}

@@ -381,6 +381,30 @@ func TestHub_redisAwayLater(t *testing.T) {
 	})
 }
 
+// Access is asked once to open a room, and then once for each who comes, after it is
+// attached: no removal falls between.
+func TestHub_asksOnce(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		w.subscribes(live)
+		assert.Equal(t, 2, w.access.asked)
+		w.subscribes(after(0))
+		assert.Equal(t, 3, w.access.asked)
+	})
+}
+
+func TestHub_cursorOfAnotherEpoch(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		s := w.subscribes(domain.Cursor{After: 1, Epoch: theEpoch})
+		settled(time.Second)
+		assert.False(t, s.reset)
+		assert.NotZero(t, s.caughtUp)
+		s = w.subscribes(domain.Cursor{After: 1, Epoch: "another"})
+		assert.True(t, s.reset)
+		assert.Equal(t, theEpoch, s.epoch)
+		assert.Equal(t, w.head(), s.head)
+	})
+}
+
 func TestHub_noAccess(t *testing.T) {
 	inWorld(t, fanout.HubConfig{}, func(w *world) {
 		w.access.remove(alice.ID)

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
-
 	"confab/domain"
 )
 
@@ -21,9 +19,8 @@ type room struct {
 	id    domain.RoomID
 	ring  *ring
 	pages *pages
-	live  chan domain.Record // from the bus, in whatever state it delivers them
-	wake  chan struct{}      // capacity 1: something below changed
-	stop  chan struct{}      // closed by the hub when nobody needs the room
+	wake  chan struct{} // capacity 1: the feed has something, or something below changed
+	stop  chan struct{} // closed by the hub when nobody needs the room
 
 	ready  chan struct{} // closed when the room follows its live events, or cannot
 	failed error         // why it cannot; set before ready is closed
@@ -34,21 +31,18 @@ type room struct {
 	subs      map[*Subscription]struct{}
 	entering  []*Subscription
 	heard     uint64    // newest seq that somebody knows of
-	lost      bool      // the bus has lost something
 	left      bool      // a member's subscription ended
 	idleSince time.Time // when the last subscription ended
 
 	// Of the goroutine alone:
+	feed    *Feed  // from the bus, in whatever state it delivers them
 	known   uint64 // newest seq known to exist; when beyond the ring's last, there is a gap
 	unsure  bool   // whether the ring's last event is still the history; nothing follows it until that is known
 	members []*Subscription
+	came    [][]byte        // scratch
 	batch   []domain.Record // scratch
 	frames  []frame         // scratch
 }
-
-// liveBuffer lets events gather while a pass is written. What exceeds it waits in
-// the bus, whose queues are bounded.
-const liveBuffer = 64
 
 func newRoom(h *Hub, id domain.RoomID) *room {
 	return &room{
@@ -56,7 +50,6 @@ func newRoom(h *Hub, id domain.RoomID) *room {
 		id:    id,
 		ring:  newRing(h.cfg.RingFrames, h.cfg.RingBytes),
 		pages: newPages(h.cfg, id),
-		live:  make(chan domain.Record, liveBuffer),
 		wake:  make(chan struct{}, 1),
 		stop:  make(chan struct{}),
 		ready: make(chan struct{}),
@@ -65,9 +58,7 @@ func newRoom(h *Hub, id domain.RoomID) *room {
 }
 
 func (r *room) run(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	events, err := r.open(ctx)
+	err := r.open(ctx)
 	if err != nil {
 		r.failed = err
 		r.hub.forget(r) // first, so that whoever hears of it and tries again gets a new room
@@ -75,32 +66,37 @@ func (r *room) run(ctx context.Context) {
 		return
 	}
 	defer r.hub.forget(r)
+	defer r.feed.Close()
 	close(r.ready)
-	fed := make(chan struct{})
-	go func() { // ends with ctx, waited for below
-		defer close(fed)
-		r.feed(ctx, events)
-	}()
 	r.serve(ctx)
-	cancel()
-	<-fed
 }
 
 // open follows the room's live events and only then looks where it stands, so that
 // nothing falls between.
-func (r *room) open(ctx context.Context) (<-chan *message.Message, error) {
-	events, err := r.hub.cfg.Subscriber.Subscribe(ctx, r.hub.cfg.Topic(r.id))
-	if err != nil {
-		return nil, err
+func (r *room) open(ctx context.Context) (err error) {
+	if r.feed, err = r.follow(ctx); err != nil {
+		return err
 	}
+	defer func() {
+		if err != nil {
+			r.feed.Close()
+		}
+	}()
 	heads, err := r.hub.cfg.Timeline.Heads(ctx, r.id)
 	if err != nil {
-		return nil, fmt.Errorf("read head: %w", err)
+		return fmt.Errorf("read head: %w", err)
 	}
-	if err := r.begin(ctx, heads[0]); err != nil {
-		return nil, err
+	return r.begin(ctx, heads[0])
+}
+
+// follow asks the bus for a feed if it has such, since that costs no goroutine per room
+// and no switch of them per message.
+func (r *room) follow(ctx context.Context) (*Feed, error) {
+	topic := r.hub.cfg.Topic(r.id)
+	if bus, ok := r.hub.cfg.Subscriber.(*Bus); ok {
+		return bus.Follow(ctx, topic, r.poke)
 	}
-	return events, nil
+	return followChannel(ctx, r.hub.cfg.Subscriber, topic, r.poke)
 }
 
 // begin makes the ring hold what the room's history ends with, up to head: what a few
@@ -130,39 +126,6 @@ func (r *room) begin(ctx context.Context, head uint64) error {
 	return nil
 }
 
-// feed takes messages off the bus as fast as it hands them out, so that they can
-// gather.
-func (r *room) feed(ctx context.Context, events <-chan *message.Message) {
-	for m := range events {
-		m.Ack()
-		if IsGap(m) {
-			r.missed()
-			continue
-		}
-		rec, err := domain.SkimRecord(r.id, m.Payload)
-		if err != nil {
-			r.hub.cfg.Logger.Error("live message is no event of its room", "room", r.id, "error", err)
-			r.missed()
-			continue
-		}
-		select {
-		case r.live <- rec:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// missed notes that the bus has lost something: events, and with its connection maybe the
-// server that it knew.
-func (r *room) missed() {
-	r.mu.Lock()
-	r.lost = true
-	r.mu.Unlock()
-	r.hub.checkSoon()
-	r.poke()
-}
-
 // serve is the life of the room.
 func (r *room) serve(ctx context.Context) {
 	retry := time.NewTimer(0)
@@ -175,6 +138,9 @@ func (r *room) serve(ctx context.Context) {
 		}
 		r.listen()
 		r.enterAll()
+		if r.take() {
+			continue
+		}
 		if r.behind() && !waiting {
 			if r.repair(ctx) {
 				wait = newBackoff()
@@ -191,8 +157,6 @@ func (r *room) serve(ctx context.Context) {
 		case <-r.wake:
 		case <-retry.C:
 			waiting = false
-		case rec := <-r.live:
-			r.accept(r.gather(rec))
 		}
 	}
 }
@@ -208,29 +172,42 @@ func (r *room) stopped() bool {
 	}
 }
 
-// gather takes what came in meanwhile: one pass writes all of it.
-func (r *room) gather(rec domain.Record) []domain.Record {
-	clear(r.batch) // nothing of the last one is kept alive
-	r.batch = append(r.batch[:0], rec)
-	for len(r.batch) < 4*liveBuffer {
-		select {
-		case rec := <-r.live:
-			r.batch = append(r.batch, rec)
-		default:
-			return r.batch
-		}
+// take accepts what has come in, and reports whether there was anything. What comes
+// while a pass is written gathers in the feed, and the next one writes all of it.
+func (r *room) take() bool {
+	came, gap := r.feed.Take(r.came[:0])
+	r.came = came
+	if len(came) == 0 && !gap {
+		return false
 	}
-	return r.batch
+	r.batch = r.batch[:0]
+	for _, payload := range came {
+		rec, err := domain.SkimRecord(r.id, payload)
+		if err != nil {
+			r.hub.cfg.Logger.Error("live message is no event of its room", "room", r.id, "error", err)
+			gap = true
+			continue
+		}
+		r.batch = append(r.batch, rec)
+	}
+	if gap { // the bus has lost events, and with its connection maybe the server that it knew
+		r.unsure = true
+		r.hub.checkSoon()
+	}
+	r.accept(r.batch)
+	clear(r.came) // nothing of them is kept alive
+	clear(r.batch)
+	r.came, r.batch = small(r.came), small(r.batch)
+	return true
 }
 
 // listen takes in what others told the room, and lets go of members that ended.
 func (r *room) listen() {
 	r.mu.Lock()
-	heard, left, lost := r.heard, r.left, r.lost
-	r.heard, r.left, r.lost = 0, false, false
+	heard, left := r.heard, r.left
+	r.heard, r.left = 0, false
 	r.mu.Unlock()
 	r.known = max(r.known, heard)
-	r.unsure = r.unsure || lost
 	if left {
 		r.keep(func(m *Subscription) bool { return !m.ended() })
 	}

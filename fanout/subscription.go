@@ -17,6 +17,8 @@ type Subscription struct {
 	user domain.UserID
 	sink domain.Sink
 	head uint64 // when it subscribed
+	// epoch is the room's when access was last asked for.
+	epoch string
 	// doubted is set by the room when the user's access must be checked before
 	// anything else is delivered.
 	doubted atomic.Bool
@@ -43,8 +45,8 @@ func (s *Subscription) open(ctx context.Context, from domain.Cursor) error {
 	}
 	s.next = s.head + 1
 	if !from.Live {
-		if from.After > s.head {
-			s.sink.Reset(s.head, "")
+		if from.After > s.head || from.Epoch != "" && from.Epoch != s.epoch {
+			s.sink.Reset(s.head, s.epoch)
 			s.Close()
 			return nil
 		}
@@ -95,17 +97,18 @@ func (s *Subscription) begins() bool {
 		return false
 	}
 	s.opened = true
-	s.sink.Subscribed(s.head)
+	s.sink.Subscribed(s.head, s.epoch)
 	return true
 }
 
 // ask asks for the user's access.
 func (s *Subscription) ask(ctx context.Context) error {
 	seen := s.room.ring.lastSeq()
-	if err := s.hub.cfg.Access.CanRead(ctx, s.user, s.room.id); err != nil {
+	epoch, err := s.hub.cfg.Access.Admit(ctx, s.user, s.room.id)
+	if err != nil {
 		return err
 	}
-	s.trusted = seen
+	s.trusted, s.epoch = seen, epoch
 	return nil
 }
 

@@ -157,7 +157,7 @@ func (s *sink) subscribe(w *world, user domain.UserID) {
 	s.sub = sub
 }
 
-func (s *sink) Subscribed(head uint64) {
+func (s *sink) Subscribed(head uint64, _ string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	assert.False(s.t, s.subscribed, "Subscribed came twice")
@@ -415,6 +415,8 @@ func (a fakeArchive) FindKey(context.Context, domain.RoomID, domain.UserID, stri
 	return domain.Record{}, domain.ErrNotFound
 }
 
+const theEpoch = "epoch 1"
+
 // fakeAccess lets everybody in but those who were removed.
 type fakeAccess struct {
 	mu      sync.Mutex
@@ -440,14 +442,14 @@ func (a *fakeAccess) failWith(err error) {
 	a.fails = err
 }
 
-func (a *fakeAccess) CanRead(_ context.Context, u domain.UserID, _ domain.RoomID) error {
+func (a *fakeAccess) Admit(_ context.Context, u domain.UserID, _ domain.RoomID) (epoch string, err error) {
 	a.mu.Lock()
 	before := a.before
 	a.mu.Unlock()
 	if before != nil {
 		before()
 	}
-	err := a.answer(u)
+	err = a.answer(u)
 	a.mu.Lock()
 	granted := a.granted
 	a.granted = nil
@@ -455,7 +457,7 @@ func (a *fakeAccess) CanRead(_ context.Context, u domain.UserID, _ domain.RoomID
 	if err == nil && granted != nil {
 		granted()
 	}
-	return err
+	return theEpoch, err
 }
 
 func (a *fakeAccess) answer(u domain.UserID) error {

@@ -224,6 +224,15 @@ func (s *Service) CanRead(ctx context.Context, user domain.UserID, room domain.R
 	return s.View(ctx, room, func(r *domain.Room) error { return r.CanRead(user) })
 }
 
+// Admit is CanRead that also tells the room's epoch.
+func (s *Service) Admit(ctx context.Context, user domain.UserID, room domain.RoomID) (epoch string, err error) {
+	err = s.View(ctx, room, func(r *domain.Room) error {
+		epoch = r.Epoch
+		return r.CanRead(user)
+	})
+	return epoch, err
+}
+
 // Repair puts back what Redis has forgotten of a room, of which somebody at this node
 // has seen the events up to seq. It may take as long as the grace for other nodes.
 func (s *Service) Repair(ctx context.Context, room domain.RoomID, seq uint64) error {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -13,6 +14,7 @@ import (
 const (
 	backlogLimit = 1 << 20 // bytes that wait for a slow reader; then it is closed with 4008
 	backlogSmall = 64 << 10
+	sendBuffer   = 128 << 10 // of the kernel, before the backlog; Linux takes it twice, for its own needs, too
 	writeChunk   = 64 << 10
 	writeTime    = 10 * time.Second // for one chunk: who reads less than 6.4 KB/s is cut off
 	lingerTime   = 10 * time.Second // for what still waits when the connection ends
@@ -28,13 +30,10 @@ var (
 // rest, up to a limit, for a goroutine that lives only as long as something waits.
 //
 // It writes whole WebSocket frames, several in one call if they are there, straight
-// to the net.Conn, beside gorilla's websocket.Conn, which is left with reading and
-// writes nothing but the close frame of a client that broke the protocol. That is
-// safe, since one call of net.Conn.Write is atomic towards others, and it lets all
-// receivers of a room share the same bytes.
+// to the net.Conn, so that all receivers of a room share the same bytes.
 type backlog struct {
 	conn net.Conn
-	now  *nowWriter // nil: the connection cannot write without blocking
+	now  nowWriter
 
 	mu       sync.Mutex
 	waiting  []byte // accepted, and not yet taken by the drainer
@@ -49,7 +48,14 @@ type backlog struct {
 }
 
 func newBacklog(conn net.Conn) *backlog {
-	return &backlog{conn: conn, now: newNowWriter(conn), lastData: time.Now()}
+	b := new(backlog)
+	b.open(conn)
+	return b
+}
+
+func (b *backlog) open(conn net.Conn) {
+	b.conn, b.lastData = conn, time.Now()
+	b.now.open(conn)
 }
 
 // data sends whole text frames. It returns errSlow once the limit is passed. What
@@ -95,7 +101,7 @@ func (b *backlog) wait() { b.drainer.Wait() }
 
 // write is called with mu held.
 func (b *backlog) write(frames []byte) error {
-	if !b.draining && b.now != nil {
+	if !b.draining && b.now.raw != nil {
 		n, err := b.now.write(frames)
 		if err != nil {
 			return b.fail(err)
@@ -186,9 +192,9 @@ func (b *backlog) signal() {
 func (b *backlog) flushed(ctx context.Context) error {
 	for {
 		b.mu.Lock()
-		if b.closed != nil || b.pending <= backlogSmall {
-			defer b.mu.Unlock()
-			return b.closed
+		if closed := b.closed; closed != nil || b.pending <= backlogSmall {
+			b.mu.Unlock()
+			return closed
 		}
 		if b.small == nil {
 			b.small = make(chan struct{})
@@ -212,34 +218,29 @@ func (b *backlog) idle() (bool, time.Time) {
 
 // nowWriter writes to a socket as much as it takes without blocking.
 type nowWriter struct {
-	raw syscall.RawConn
-	try func(fd uintptr) bool
+	raw syscall.RawConn       // nil: one cannot write without blocking
+	try func(fd uintptr) bool // made once: a closure per write would be an allocation per receiver
 
 	p   []byte
 	n   int
 	err error
 }
 
-func newNowWriter(conn net.Conn) *nowWriter {
-	sc, ok := conn.(syscall.Conn)
-	if !ok {
-		return nil
+func (w *nowWriter) open(conn net.Conn) {
+	if sc, ok := conn.(syscall.Conn); ok {
+		w.raw, _ = sc.SyscallConn()
+		w.try = w.tryWrite
 	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return nil
-	}
-	w := &nowWriter{raw: raw}
-	w.try = func(fd uintptr) bool { // made once: a closure per write would be an allocation per receiver
-		w.n, w.err = writeNow(fd, w.p)
-		return true // never wait for the socket
-	}
-	return w
+}
+
+func (w *nowWriter) tryWrite(fd uintptr) bool {
+	w.n, w.err = writeNow(fd, w.p)
+	return true // never wait for the socket
 }
 
 func (w *nowWriter) write(p []byte) (int, error) {
 	w.p, w.n, w.err = p, 0, nil
 	err := w.raw.Write(w.try)
 	w.p = nil
-	return w.n, errors.Join(err, w.err)
+	return w.n, cmp.Or(err, w.err)
 }

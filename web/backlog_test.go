@@ -26,7 +26,7 @@ func TestBacklog_keepsOrder(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, server.(*net.TCPConn).SetWriteBuffer(4096)) // so that writes are short
 	b := newBacklog(server)
-	require.NotNil(t, b.now, "a TCP socket is written directly")
+	require.NotNil(t, b.now.raw, "a TCP socket is written directly")
 
 	const senders, each, size = 4, 2000, 100
 	var sending sync.WaitGroup

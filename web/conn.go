@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -23,7 +22,6 @@ const (
 	maxFrame         = 64 << 10 // bytes of a client frame; a body, however escaped, fits
 	maxDiscard       = 1 << 20  // bytes of a longer one that are read over before it is a violation
 	maxSubscriptions = 256      // rooms that one connection follows at a time
-	readBuffer       = 512      // bytes; frames of clients are short, longer ones take more reads
 	commandTime      = 10 * time.Second
 	closeWait        = 5 * time.Second // for the client's end of the closing handshake
 
@@ -33,95 +31,111 @@ const (
 	frameBurst      = 500 // a client that comes back subscribes to all of its rooms at once
 )
 
-// conn is one WebSocket connection. Its goroutine reads frames and handles one after
-// the other, so that what one client sends keeps its order and the client's own speed
-// is the only one that it can wear out. Everything is sent through the backlog, by
-// this goroutine, the hub's and the timer's.
+// conn is one WebSocket connection. Its frames are handled one after the other, so that
+// what one client sends keeps its order and the client's own speed is the only one that
+// it can wear out. Everything is sent through the backlog, by this connection's
+// goroutine, the hub's and the timer's.
 type conn struct {
-	s       *Server
-	ws      *websocket.Conn
-	net     net.Conn
-	out     *backlog
-	session domain.Session
-	log     *slog.Logger
+	s    *Server
+	net  net.Conn
+	in   inbound
+	out  backlog
+	name string // in the log
+
+	user      domain.User
+	session   string // its id
+	tokenHash string
 
 	pace *rate.Limiter // nil: none
 
 	unanswered atomic.Int32 // pings since the client was last heard
 	pulse      pulse
 
+	turn  sync.WaitGroup // a lender has it
+	error error          // with which serve ended
+
 	mu      sync.Mutex
-	subs    map[domain.RoomID]*subscription
+	subs    []*subscription
 	closing []byte // the close frame, once the connection is to end
 }
 
-func newConn(s *Server, ws *websocket.Conn, session domain.Session, name string) *conn {
+func newConn(s *Server, net net.Conn, session domain.Session, name string) *conn {
 	c := &conn{
-		s: s, ws: ws, net: ws.NetConn(), session: session,
-		out:  newBacklog(ws.NetConn()),
-		log:  s.log.With(slog.String("conn", name), slog.String("user", string(session.User.ID))),
-		subs: map[domain.RoomID]*subscription{},
+		s: s, net: net, name: name,
+		user: session.User, session: session.ID, tokenHash: session.TokenHash,
 	}
+	if kernel, ok := net.(interface{ SetWriteBuffer(int) error }); ok {
+		_ = kernel.SetWriteBuffer(sendBuffer) // else a slow reader has it grow to 4 MiB
+	}
+	c.in.open(net)
+	c.out.open(net)
 	if s.cfg.Limits {
 		c.pace = rate.NewLimiter(framesPerSecond, frameBurst)
 	}
-	ws.SetPingHandler(func(payload string) error {
-		c.slowDown()
-		c.unanswered.Store(0)
-		c.sent(c.out.control(frames.ControlPong(payload)))
-		return nil
-	})
-	ws.SetPongHandler(func(string) error {
-		c.slowDown()
-		c.unanswered.Store(0)
-		return nil
-	})
-	ws.SetCloseHandler(func(int, string) error { return nil }) // answered in close
 	return c
 }
 
 // welcome sends the first frame. It does not block.
 func (c *conn) welcome() {
 	c.send(frames.Welcome{
-		User: c.session.User, Node: c.s.cfg.Node,
+		User: c.user, Node: c.s.cfg.Node,
 		PingMS: c.s.cfg.PingInterval.Milliseconds(), MaxBody: domain.MaxBodyBytes,
 	})
+}
+
+// begin starts what run will stop. It is apart from it for the sake of run's stack.
+func (c *conn) begin() {
+	c.s.metrics.connections.Inc()
+	c.startPulse()
 }
 
 // run serves the connection until it ends, for whatever reason, and has let go of
 // everything when it returns.
 func (c *conn) run() {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	c.s.metrics.connections.Inc()
-	defer c.s.metrics.connections.Dec()
-	c.startPulse(ctx)
-
-	err := c.serve(ctx)
-
-	c.stopPulse(cancel)
+	err := c.listen()
+	c.stopPulse()
 	for _, sub := range c.subscriptions() {
 		c.drop(sub)
 	}
 	c.close(err)
+	c.s.metrics.connections.Dec()
 }
 
-// serve reads until there is nothing more to read. A panic ends this connection only.
-func (c *conn) serve(ctx context.Context) (err error) {
+// listen waits for frames and has them handled, until there is nothing more to read.
+func (c *conn) listen() error {
+	for {
+		err := c.in.await()
+		if err == nil {
+			err = c.s.sockets.serve(c)
+		}
+		if err != nil {
+			c.in.letGo()
+			return err
+		}
+	}
+}
+
+// serve handles what has come. A panic ends this connection only.
+func (c *conn) serve() (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = c.s.crashed(v, debug.Stack())
-			c.end(closeCodeOf(c.s.shown(ctx, err).Code), "internal error")
+			c.end(closeCodeOf(c.s.shown(context.Background(), err).Code), "internal error")
 		}
 	}()
-	for {
+	ctx := context.Background()
+	c.in.box.control = c.control
+	for !c.in.box.empty() {
 		kind, msg, err := c.read(ctx)
 		c.slowDown()
 		switch {
 		case errors.Is(err, errTooLarge): // the client was told
 		case err != nil:
+			if violation, ok := errors.AsType[protocolError](err); ok {
+				c.end(websocket.CloseProtocolError, string(violation))
+			}
 			return err
-		case kind != websocket.TextMessage:
+		case kind != opText:
 			c.s.metrics.frame("binary")
 			c.refuse(ctx, "", domain.Errorf(domain.CodeInvalid, "this is a binary frame; send JSON in text frames"))
 		default:
@@ -131,6 +145,23 @@ func (c *conn) serve(ctx context.Context) (err error) {
 			return errClosed
 		}
 	}
+	c.in.letGo()
+	return nil
+}
+
+// control takes a control frame.
+func (c *conn) control(op byte, payload []byte) error {
+	c.unanswered.Store(0)
+	switch op {
+	case opClose:
+		return closeCode(payload)
+	case opPing:
+		c.slowDown()
+		c.sent(c.out.control(frames.ControlPong(string(payload))))
+	case opPong:
+		c.slowDown()
+	}
+	return nil
 }
 
 // slowDown waits until the next frame may be dealt with: at most for one frame's share of
@@ -146,16 +177,20 @@ func (c *conn) slowDown() {
 
 var errTooLarge = errors.New("frame is too large")
 
-// read returns the next frame. One that is too large is answered with an error, and
-// then errTooLarge returned. Any sign of life counts like a pong: the client may be
-// busy sending one long frame.
-func (c *conn) read(ctx context.Context) (kind int, msg []byte, err error) {
-	kind, r, err := c.ws.NextReader()
-	if err != nil {
+// read returns the next message, whose bytes are good until the next one is read. One
+// that is too large is answered with an error, and then errTooLarge returned. Any sign of
+// life counts like a pong: the client may be busy sending one long frame.
+func (c *conn) read(ctx context.Context) (kind byte, msg []byte, err error) {
+	box := c.in.box
+	if kind, err = box.next(); err != nil {
 		return 0, nil, err
 	}
 	c.unanswered.Store(0)
-	msg, err = io.ReadAll(io.LimitReader(r, maxFrame+1))
+	msg, ok, err := box.whole()
+	if ok || err != nil {
+		return kind, msg, err
+	}
+	msg, err = io.ReadAll(io.LimitReader(box, maxFrame+1))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -164,7 +199,7 @@ func (c *conn) read(ctx context.Context) (kind int, msg []byte, err error) {
 	}
 	var id frames.IDFinder
 	_, _ = id.Write(msg)
-	n, err := io.CopyN(&id, r, maxDiscard)
+	n, err := io.CopyN(&id, box, maxDiscard)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, nil, err
 	}
@@ -209,7 +244,7 @@ func (c *conn) post(ctx context.Context, f frames.Send) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
-	receipt, err := c.s.cfg.Commands.PostMessage(ctx, c.session.User, f.Room, f.Key, f.Body)
+	receipt, err := c.s.cfg.Commands.PostMessage(ctx, c.user, f.Room, f.Key, f.Body)
 	if err != nil {
 		return err
 	}
@@ -278,13 +313,13 @@ func (c *conn) cut() { c.net.Close() }
 func (c *conn) close(err error) {
 	defer c.net.Close()
 	last := c.closeFrame()
-	asked, ok := errors.AsType[*websocket.CloseError](err)
+	asked, ok := errors.AsType[closeError](err)
 	switch {
 	case last != nil:
-	case ok && asked.Code == websocket.CloseNoStatusReceived:
+	case ok && asked == websocket.CloseNoStatusReceived:
 		last = frames.Close(websocket.CloseNormalClosure, "")
-	case ok && asked.Code != websocket.CloseAbnormalClosure:
-		last = frames.Close(asked.Code, "")
+	case ok:
+		last = frames.Close(int(asked), "")
 	default:
 		c.cut() // so that the drainer, if there is one, does not wait for a client that is gone
 	}

@@ -310,6 +310,23 @@ func TestConn_fragments(t *testing.T) {
 	hear[frames.Unsubscribed](a)
 }
 
+// TestConn_violations of RFC 6455 end the connection, with the reason.
+func TestConn_violations(t *testing.T) {
+	l := newLiveRig(t)
+	ada := l.guest("ada")
+	for _, frame := range []string{
+		"\x81\x05hello",                    // not masked
+		"\xC1\x80\x00\x00\x00\x00",         // a reserved bit
+		"\x80\x80\x00\x00\x00\x00",         // a continuation of nothing
+		"\x88\x82\x00\x00\x00\x00\x00\x01", // no code to close with
+	} {
+		a := l.connects(ada)
+		_, err := a.ws.NetConn().Write([]byte(frame))
+		require.NoError(t, err)
+		a.closes(websocket.CloseProtocolError)
+	}
+}
+
 func TestConn_answersPingsAndTheClosingHandshake(t *testing.T) {
 	l := newLiveRig(t)
 	a := l.connects(l.guest("ada"))

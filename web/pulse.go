@@ -25,6 +25,7 @@ const (
 type pulse struct {
 	mu      sync.Mutex
 	timer   *time.Timer
+	cancel  context.CancelFunc // of what is being looked up; nil: nothing is
 	stopped bool
 	running sync.WaitGroup // the timer's callback, from being set until it returned
 
@@ -33,10 +34,10 @@ type pulse struct {
 
 // startPulse begins. Pings are spread a little, to come at once for nobody's crowd
 // of connections, but never further apart than the client was told.
-func (c *conn) startPulse(ctx context.Context) {
+func (c *conn) startPulse() {
 	now := time.Now()
 	c.pulse.ping, c.pulse.check = now.Add(c.pingSpread()), now.Add(sessionCheck-rand.N(sessionCheck/5))
-	c.schedule(ctx)
+	c.schedule()
 }
 
 func (c *conn) pingSpread() time.Duration {
@@ -45,11 +46,13 @@ func (c *conn) pingSpread() time.Duration {
 }
 
 // stopPulse calls off what is being looked up, and waits for its end.
-func (c *conn) stopPulse(cancel context.CancelFunc) {
-	cancel()
+func (c *conn) stopPulse() {
 	p := &c.pulse
 	p.mu.Lock()
 	p.stopped = true
+	if p.cancel != nil {
+		p.cancel()
+	}
 	if p.timer != nil && p.timer.Stop() {
 		p.running.Done() // of the callback that will not run
 	}
@@ -58,7 +61,7 @@ func (c *conn) stopPulse(cancel context.CancelFunc) {
 }
 
 // schedule sets the timer to what is due next.
-func (c *conn) schedule(ctx context.Context) {
+func (c *conn) schedule() {
 	p := &c.pulse
 	next := p.ping
 	if p.check.Before(next) {
@@ -73,11 +76,27 @@ func (c *conn) schedule(ctx context.Context) {
 		return
 	}
 	p.running.Add(1)
-	p.timer = time.AfterFunc(time.Until(next), func() {
-		defer p.running.Done()
-		c.beat(ctx)
-		c.schedule(ctx)
-	})
+	if p.timer == nil {
+		p.timer = time.AfterFunc(time.Until(next), c.wakes)
+	} else {
+		p.timer.Reset(time.Until(next))
+	}
+}
+
+// wakes is the timer's callback.
+func (c *conn) wakes() {
+	defer c.pulse.running.Done()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c.pulse.mu.Lock()
+	c.pulse.cancel = cancel
+	stopped := c.pulse.stopped
+	c.pulse.mu.Unlock()
+	if stopped {
+		return
+	}
+	c.beat(ctx)
+	c.schedule()
 }
 
 func (c *conn) heartbeatDue() time.Time {
@@ -136,7 +155,7 @@ func (c *conn) heartbeat(ctx context.Context) {
 		defer cancel()
 		known, err := c.s.cfg.Timeline.Heads(ctx, rooms...)
 		if err != nil {
-			c.log.DebugContext(ctx, "heartbeat without heads", slog.Any("error", err))
+			c.s.log.DebugContext(ctx, "heartbeat without heads", slog.String("conn", c.name), slog.String("user", string(c.user.ID)), slog.Any("error", err))
 		}
 		for i, head := range known {
 			heads[rooms[i]] = max(heads[rooms[i]], head)
@@ -150,7 +169,7 @@ func (c *conn) heartbeat(ctx context.Context) {
 func (c *conn) checkSession(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
-	_, err := c.s.cfg.Accounts.SessionByToken(ctx, c.session.TokenHash, c.s.cfg.Now())
+	_, err := c.s.cfg.Accounts.SessionByToken(ctx, c.tokenHash, c.s.cfg.Now())
 	if errors.Is(err, domain.ErrNotFound) {
 		c.end(closeSessionEnded, "the session has ended")
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 
 	"confab/domain"
@@ -14,7 +15,7 @@ type subscription struct {
 	c     *conn
 	id    string // of the subscribe frame
 	room  domain.RoomID
-	epoch string
+	epoch string // when it began
 
 	mu   sync.Mutex
 	feed domain.Subscription // the hub's end; nil until Subscribe returned
@@ -36,24 +37,14 @@ func (c *conn) subscribe(ctx context.Context, f frames.Subscribe) error {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
 	sub := &subscription{c: c, id: f.ID, room: f.Room}
-	err := c.s.cfg.Commands.View(ctx, f.Room, func(r *domain.Room) error {
-		sub.epoch = r.Epoch
-		return r.CanRead(c.session.User.ID)
-	})
-	if err != nil {
-		return err
-	}
 	from := domain.Cursor{Live: true}
 	if f.After != nil {
-		if f.Epoch != "" && f.Epoch != sub.epoch {
-			return c.reset(ctx, sub)
-		}
-		from = domain.Cursor{After: *f.After}
+		from = domain.Cursor{After: *f.After, Epoch: f.Epoch}
 	}
 	c.mu.Lock()
-	c.subs[f.Room] = sub
+	c.subs = append(c.subs, sub)
 	c.mu.Unlock()
-	feed, err := c.s.cfg.Hub.Subscribe(ctx, c.session.User.ID, f.Room, from, sub)
+	feed, err := c.s.cfg.Hub.Subscribe(ctx, c.user.ID, f.Room, from, sub)
 	if err != nil {
 		c.forget(sub)
 		return err
@@ -61,16 +52,6 @@ func (c *conn) subscribe(ctx context.Context, f frames.Subscribe) error {
 	sub.mu.Lock()
 	sub.feed = feed
 	sub.mu.Unlock()
-	return nil
-}
-
-// reset answers a cursor of another epoch.
-func (c *conn) reset(ctx context.Context, sub *subscription) error {
-	heads, err := c.s.cfg.Timeline.Heads(ctx, sub.room)
-	if err != nil {
-		return domain.Unavailable("the history", err)
-	}
-	sub.Reset(heads[0], "")
 	return nil
 }
 
@@ -98,30 +79,28 @@ func (c *conn) drop(sub *subscription) {
 func (c *conn) forget(sub *subscription) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.subs[sub.room] == sub {
-		delete(c.subs, sub.room)
-	}
+	c.subs = slices.DeleteFunc(c.subs, func(s *subscription) bool { return s == sub })
 }
 
 // subscription returns the one of a room, or nil, and how many there are.
 func (c *conn) subscription(room domain.RoomID) (*subscription, int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.subs[room], len(c.subs)
+	if i := slices.IndexFunc(c.subs, func(s *subscription) bool { return s.room == room }); i >= 0 {
+		return c.subs[i], len(c.subs)
+	}
+	return nil, len(c.subs)
 }
 
 func (c *conn) subscriptions() []*subscription {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := make([]*subscription, 0, len(c.subs))
-	for _, sub := range c.subs {
-		all = append(all, sub)
-	}
-	return all
+	return slices.Clone(c.subs)
 }
 
 // Subscribed implements Sink.
-func (s *subscription) Subscribed(head uint64) {
+func (s *subscription) Subscribed(head uint64, epoch string) {
+	s.epoch = epoch
 	s.c.send(frames.Subscribed{ID: s.id, Room: s.room, Epoch: s.epoch, Head: head})
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -32,7 +33,6 @@ func (s *Server) serveWS(w http.ResponseWriter, r *http.Request) {
 	}
 	upgrader := websocket.Upgrader{
 		HandshakeTimeout: 5 * time.Second,
-		ReadBufferSize:   readBuffer,
 		WriteBufferPool:  &s.sockets.buffers,
 		Subprotocols:     []string{subprotocol},
 		CheckOrigin:      func(*http.Request) bool { return true }, // done above, and more strictly
@@ -44,11 +44,11 @@ func (s *Server) serveWS(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client was told
 	}
-	// The handler returns, which gives back net/http's buffers and goroutine stack; the
-	// connection has one small goroutine of its own. It has its own context too: the
-	// request's ends with the handler.
-	c := newConn(s, ws, who.Session, requestID(r.Context()))
+	// The handler returns, which gives back net/http's buffers and goroutine stack, and
+	// gorilla's with it; the connection has one small goroutine of its own.
+	c := newConn(s, ws.NetConn(), who.Session, requestID(r.Context()))
 	if !s.sockets.start(c) { // the node began to stop just now
+		c.begin()
 		c.goodbye(spread(0))
 		c.run()
 	}
@@ -73,14 +73,15 @@ func takeTokenOfProtocol(r *http.Request) {
 
 // sockets are the open connections of this node.
 type sockets struct {
-	// buffers are gorilla's for writing. Nothing is written through them (see backlog),
-	// but without a pool every connection would hold one.
-	buffers sync.Pool
+	buffers sync.Pool // gorilla's, for the answer to an upgrade
 
 	mu       sync.Mutex
 	open     map[*conn]struct{}
 	draining bool
+	turns    chan *conn // to lenders; made with the first connection, closed with the last
 	running  sync.WaitGroup
+
+	idle atomic.Int32 // lenders that wait
 }
 
 func newSockets(Config) *sockets { return &sockets{open: map[*conn]struct{}{}} }
@@ -95,7 +96,11 @@ func (k *sockets) start(c *conn) bool {
 	if k.draining {
 		return false
 	}
+	if len(k.open) == 0 {
+		k.turns = make(chan *conn)
+	}
 	k.open[c] = struct{}{}
+	c.begin()
 	k.running.Go(func() {
 		defer k.remove(c)
 		c.run()
@@ -107,6 +112,53 @@ func (k *sockets) remove(c *conn) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.open, c)
+	if len(k.open) == 0 {
+		close(k.turns)
+	}
+}
+
+// What is kept for the next who needs a stack.
+const (
+	idleLenders = 64
+	lenderTime  = time.Second
+)
+
+// serve has c.serve run by a lender, and returns what it does. A stack that has grown to
+// handle one frame does not become small again, and 10,000 of them are most of what idle
+// connections would cost; a handful of lenders has those, and the connections keep the
+// smallest that there is. It costs a switch of goroutines per frame, half a microsecond;
+// a new goroutine each time would cost four times that, to grow its stack.
+func (k *sockets) serve(c *conn) error {
+	c.turn.Add(1)
+	select {
+	case k.turns <- c:
+	default:
+		k.running.Go(func() { k.lend(c) })
+	}
+	c.turn.Wait()
+	return c.error
+}
+
+// lend serves connections until there is none for a while.
+func (k *sockets) lend(c *conn) {
+	turns := k.turns // c is open, so they are not closed yet
+	patience := time.NewTimer(lenderTime)
+	defer patience.Stop()
+	for open := true; open; {
+		c.error = c.serve()
+		c.turn.Done()
+		if k.idle.Add(1) > idleLenders {
+			k.idle.Add(-1)
+			return
+		}
+		patience.Reset(lenderTime)
+		select {
+		case c, open = <-turns:
+		case <-patience.C:
+			open = false
+		}
+		k.idle.Add(-1)
+	}
 }
 
 // list returns the connections that are open now.
@@ -123,7 +175,7 @@ func (k *sockets) list() []*conn {
 // endSession closes the session's connections with 4001. It does not block.
 func (k *sockets) endSession(id string) {
 	for _, c := range k.list() {
-		if c.session.ID == id {
+		if c.session == id {
 			c.end(closeSessionEnded, "the session has ended")
 		}
 	}

@@ -82,13 +82,21 @@ func (h *fakeHub) Subscribe(ctx context.Context, user domain.UserID, room domain
 	if h.err != nil {
 		return nil, h.err
 	}
+	var epoch string
+	err := h.rooms.View(ctx, room, func(r *domain.Room) error {
+		epoch = r.Epoch
+		return r.CanRead(user)
+	})
+	if err != nil {
+		return nil, err
+	}
 	heads, err := h.rooms.Heads(ctx, room)
 	if err != nil {
 		return nil, err
 	}
 	f := &fakeFeed{hub: h, room: room, sink: sink, next: heads[0] + 1}
-	if !from.Live && from.After > heads[0] {
-		sink.Reset(heads[0], "")
+	if !from.Live && (from.After > heads[0] || from.Epoch != "" && from.Epoch != epoch) {
+		sink.Reset(heads[0], epoch)
 		f.done = true
 		return f, nil
 	}
@@ -97,7 +105,7 @@ func (h *fakeHub) Subscribe(ctx context.Context, user domain.UserID, room domain
 	h.mu.Lock()
 	h.feeds[f] = struct{}{}
 	h.mu.Unlock()
-	sink.Subscribed(heads[0])
+	sink.Subscribed(heads[0], epoch)
 	if !from.Live {
 		f.next = from.After + 1
 		f.catchUp()

@@ -1,0 +1,146 @@
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"confab/domain"
+	"confab/domain/domaintest"
+	"confab/web"
+	"confab/web/frames"
+)
+
+// BenchmarkConn_idle is the memory of a connection that has joined a room and then
+// says nothing, in bytes of heap and of stacks. Its clients are bare descriptors, so
+// that all of it is the server's. The rest of a node's part of it is the hub's.
+func BenchmarkConn_idle(b *testing.B) {
+	store, rooms := domaintest.NewMemoryStore(), newFakeRooms(domaintest.NewMemoryStore())
+	owner := domain.User{ID: domain.UserID(domain.NewID()), Name: "Ada"}
+	made, err := rooms.CreateRoom(b.Context(), owner, "Room", domain.Public, "")
+	require.NoError(b, err)
+	hub := &idleHub{}
+	hub.subscribed.L = &hub.mu
+	server, err := web.New(web.Config{
+		Commands: rooms, Timeline: rooms, Views: store, Accounts: store, Hub: hub, Limits: true, Node: "n1",
+	})
+	require.NoError(b, err)
+	listener := httptest.NewServer(server)
+	defer listener.Close()
+	defer func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = server.Drain(ctx)
+	}()
+	subscribe := clientFrame(string(frames.Marshal(frames.Subscribe{ID: "1", Room: made.Event.Room})))
+	tokens := make([]string, b.N)
+	for i := range tokens {
+		tokens[i] = domain.NewID()
+		hash := sha256.Sum256([]byte(tokens[i]))
+		require.NoError(b, store.CreateSession(b.Context(), domain.Session{
+			ID: domain.NewID(), TokenHash: hex.EncodeToString(hash[:]),
+			User:      domain.User{ID: domain.UserID(domain.NewID()), Name: "Somebody"},
+			CreatedAt: domain.At(time.Now()), ExpiresAt: domain.At(time.Now().Add(time.Hour)),
+		}))
+	}
+	before := memoryNow()
+	b.ResetTimer()
+	for _, token := range tokens {
+		defer join(b, listener.Listener.Addr().(*net.TCPAddr), token, subscribe)()
+	}
+	hub.waitFor(b.N)
+	b.StopTimer()
+	after := memoryNow()
+	b.ReportMetric(float64(after.heap-before.heap)/float64(b.N), "heap-B/conn")
+	b.ReportMetric(float64(after.stack-before.stack)/float64(b.N), "stack-B/conn")
+	b.ReportMetric(float64(after.rss-before.rss)/float64(b.N), "rss-B/conn")
+}
+
+// idleHub lets everybody in and delivers nothing.
+type idleHub struct {
+	mu         sync.Mutex
+	subscribed sync.Cond
+	n          int
+}
+
+type idleFeed struct{}
+
+func (idleFeed) Close() {}
+
+func (h *idleHub) Subscribe(_ context.Context, _ domain.UserID, _ domain.RoomID, _ domain.Cursor, sink domain.Sink) (domain.Subscription, error) {
+	sink.Subscribed(1, "epoch")
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.n++
+	h.subscribed.Broadcast()
+	return idleFeed{}, nil
+}
+
+func (h *idleHub) waitFor(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for h.n < n {
+		h.subscribed.Wait()
+	}
+}
+
+// join opens a WebSocket, subscribes, and holds nothing but the descriptor, which the
+// returned function closes.
+func join(tb testing.TB, addr *net.TCPAddr, token string, subscribe []byte) (leave func()) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	require.NoError(tb, err)
+	require.NoError(tb, syscall.Connect(fd, &syscall.SockaddrInet4{Port: addr.Port, Addr: [4]byte(addr.IP.To4())}))
+	_, err = syscall.Write(fd, []byte("GET /ws HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n"+
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n"+
+		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"))
+	require.NoError(tb, err)
+	reply := make([]byte, 4096)
+	n, err := syscall.Read(fd, reply)
+	require.NoError(tb, err)
+	res, err := http.ReadResponse(bufio.NewReader(strings.NewReader(string(reply[:n]))), nil)
+	require.NoError(tb, err)
+	require.Equal(tb, http.StatusSwitchingProtocols, res.StatusCode, string(reply[:n]))
+	_, err = syscall.Write(fd, subscribe)
+	require.NoError(tb, err)
+	return func() { syscall.Close(fd) }
+}
+
+// clientFrame is a masked text frame; its mask is zero.
+func clientFrame(text string) []byte {
+	head := []byte{0x81, 0x80 | byte(len(text))}
+	if len(text) > 125 {
+		panic("this frame is short")
+	}
+	return append(append(head, 0, 0, 0, 0), text...)
+}
+
+type memory struct{ heap, stack, rss int64 }
+
+func memoryNow() memory {
+	for range 4 { // stacks shrink by a half each time
+		runtime.GC()
+	}
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	status, _ := os.ReadFile("/proc/self/status")
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	var kb int64
+	_, _ = fmt.Sscan(rest, &kb)
+	return memory{int64(m.HeapAlloc), int64(m.StackInuse), kb << 10}
+}

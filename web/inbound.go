@@ -1,0 +1,295 @@
+package web
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"sync"
+	"syscall"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+)
+
+// inbound is the reading side of a connection. As long as nothing comes it holds no
+// buffer, so that an idle connection costs none.
+type inbound struct {
+	conn net.Conn
+	raw  syscall.RawConn       // nil: one cannot wait without a buffer
+	try  func(fd uintptr) bool // made once: a closure per read would be an allocation
+	box  *inbox                // what has come; nil while nothing has
+	err  error                 // of try's read
+}
+
+func (in *inbound) open(conn net.Conn) {
+	in.conn = conn
+	if sc, ok := conn.(syscall.Conn); ok && canReadNow {
+		in.raw, _ = sc.SyscallConn()
+		in.try = in.readNow
+	}
+}
+
+// await blocks until something has come, which is then in the box. It is where a
+// connection spends its life, on a stack of 2 KiB: what it calls must stay shallow.
+func (in *inbound) await() error {
+	if in.raw == nil {
+		in.box = borrowInbox(in.conn)
+		n, err := in.conn.Read(in.box.buf[:])
+		in.box.w = n
+		return err
+	}
+	if err := in.raw.Read(in.try); err != nil {
+		return err
+	}
+	return in.err
+}
+
+// readNow reports whether there was something to read, or an error.
+func (in *inbound) readNow(fd uintptr) bool {
+	box := borrowInbox(in.conn)
+	n, err := readNow(fd, box.buf[:])
+	if n == 0 && err == nil {
+		box.giveBack()
+		return false
+	}
+	in.box, in.err = box, err
+	box.w = n
+	return true
+}
+
+// letGo gives the box back.
+func (in *inbound) letGo() {
+	if in.box != nil {
+		in.box.giveBack()
+		in.box = nil
+	}
+}
+
+// inbox reads a client's messages, RFC 6455 section 5, while there are any. Between
+// two messages it has no state but what its buffer holds.
+type inbox struct {
+	conn net.Conn
+	// control is called for each control frame, in the middle of a message, too. Its
+	// error ends reading.
+	control func(op byte, payload []byte) error
+
+	buf  [inboxSize]byte
+	r, w int // what has come and was not taken yet is buf[r:w]
+
+	fin  bool  // the frame in hand is its message's last
+	left int64 // bytes of its payload still to come
+	mask [4]byte
+}
+
+// inboxSize is more than nearly every message of a client. What is longer is read past
+// the buffer.
+const inboxSize = 4 << 10
+
+var inboxes = sync.Pool{New: func() any { return &inbox{fin: true} }}
+
+func borrowInbox(conn net.Conn) *inbox {
+	b := inboxes.Get().(*inbox)
+	b.conn = conn
+	return b
+}
+
+func (b *inbox) giveBack() {
+	b.conn, b.control, b.r, b.w, b.fin, b.left = nil, nil, 0, 0, true, 0
+	inboxes.Put(b)
+}
+
+// Opcodes of RFC 6455, section 5.2.
+const (
+	opContinuation = 0
+	opText         = 1
+	opBinary       = 2
+	opClose        = 8
+	opPing         = 9
+	opPong         = 10
+)
+
+// protocolError is a violation of RFC 6455.
+type protocolError string
+
+func (e protocolError) Error() string { return "websocket: " + string(e) }
+
+// closeError is the client's close frame.
+type closeError int
+
+func (e closeError) Error() string { return fmt.Sprintf("the client closed with %d", int(e)) }
+
+func (b *inbox) empty() bool { return b.r == b.w }
+
+// take returns the next n bytes, which are good until the next call. n is at most the
+// buffer's size.
+func (b *inbox) take(n int) ([]byte, error) {
+	for b.w-b.r < n {
+		if b.r > 0 {
+			b.w = copy(b.buf[:], b.buf[b.r:b.w])
+			b.r = 0
+		}
+		m, err := b.conn.Read(b.buf[b.w:])
+		b.w += m
+		if err != nil && b.w < n {
+			return nil, err
+		}
+	}
+	p := b.buf[b.r : b.r+n]
+	b.r += n
+	return p, nil
+}
+
+// whole returns the payload of a message that is one frame and fits into the buffer. It
+// is good until the next call.
+func (b *inbox) whole() (msg []byte, ok bool, err error) {
+	if !b.fin || b.left > int64(len(b.buf)) {
+		return nil, false, nil
+	}
+	p, err := b.take(int(b.left))
+	if err != nil {
+		return nil, false, err
+	}
+	b.left = 0
+	unmask(p, &b.mask)
+	return p, true, nil
+}
+
+// Read reads the payload of the message in hand, to io.EOF at its end.
+func (b *inbox) Read(p []byte) (n int, err error) {
+	for b.left == 0 {
+		if b.fin {
+			return 0, io.EOF
+		}
+		if _, err := b.next(); err != nil {
+			return 0, noEOF(err)
+		}
+	}
+	p = p[:min(int64(len(p)), b.left)]
+	if b.empty() {
+		n, err = b.conn.Read(p)
+	} else {
+		n = copy(p, b.buf[b.r:b.w])
+		b.r += n
+	}
+	b.left -= int64(n)
+	unmask(p[:n], &b.mask)
+	if n > 0 {
+		return n, nil // an error comes again
+	}
+	return 0, noEOF(err)
+}
+
+// noEOF keeps the end of the connection from being taken for the end of a message.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// next begins the next frame of data and returns its opcode. Control frames that come
+// before it are dealt with.
+func (b *inbox) next() (op byte, err error) {
+	for {
+		op, err = b.header()
+		if err != nil || op < opClose {
+			return op, err
+		}
+		p, err := b.take(int(b.left))
+		if err != nil {
+			return 0, err
+		}
+		b.left = 0
+		unmask(p, &b.mask)
+		if err := b.control(op, p); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (b *inbox) header() (op byte, err error) {
+	p, err := b.take(2)
+	if err != nil {
+		return 0, err
+	}
+	op = p[0] & 0xF
+	fin, length := p[0]&0x80 != 0, uint64(p[1]&0x7F)
+	switch {
+	case p[0]&0x70 != 0:
+		return 0, protocolError("reserved bits are set")
+	case p[1]&0x80 == 0:
+		return 0, protocolError("a frame of a client is masked")
+	case op > opPong || op > opBinary && op < opClose:
+		return 0, protocolError("unknown opcode")
+	case op >= opClose && (!fin || length > 125):
+		return 0, protocolError("a control frame is short and whole")
+	case op == opContinuation && b.fin:
+		return 0, protocolError("a continuation of nothing")
+	case (op == opText || op == opBinary) && !b.fin:
+		return 0, protocolError("a message within another")
+	}
+	extended := 0
+	switch length {
+	case 126:
+		extended = 2
+	case 127:
+		extended = 8
+	}
+	if p, err = b.take(extended); err != nil {
+		return 0, err
+	}
+	switch extended {
+	case 2:
+		length = uint64(binary.BigEndian.Uint16(p))
+	case 8:
+		length = binary.BigEndian.Uint64(p)
+	}
+	if length > math.MaxInt64 {
+		return 0, protocolError("a frame beyond measure")
+	}
+	if p, err = b.take(len(b.mask)); err != nil {
+		return 0, err
+	}
+	copy(b.mask[:], p)
+	b.left = int64(length)
+	if op < opClose {
+		b.fin = fin
+	}
+	return op, nil
+}
+
+// unmask turns p, which the client has masked, into what it means, and mask so that it
+// fits what follows p.
+func unmask(p []byte, mask *[4]byte) {
+	m := uint64(binary.LittleEndian.Uint32(mask[:]))
+	m |= m << 32
+	for len(p) >= 8 {
+		binary.LittleEndian.PutUint64(p, binary.LittleEndian.Uint64(p)^m)
+		p = p[8:]
+	}
+	for i := range p {
+		p[i] ^= mask[i&3]
+	}
+	k := *mask
+	for i := range mask {
+		mask[i] = k[(i+len(p))&3]
+	}
+}
+
+// closeCode reads the payload of a close frame.
+func closeCode(p []byte) error {
+	if len(p) < 2 {
+		return closeError(websocket.CloseNoStatusReceived)
+	}
+	if !utf8.Valid(p[2:]) {
+		return protocolError("a close frame that is not UTF-8")
+	}
+	code := int(binary.BigEndian.Uint16(p))
+	if code >= 1000 && code <= 1013 && code != 1004 && code != 1005 && code != 1006 || code >= 3000 && code <= 4999 {
+		return closeError(code)
+	}
+	return protocolError("no code to close with")
+}
