@@ -44,6 +44,9 @@ type backlog struct {
 	small    chan struct{} // closed when pending becomes small; nil: nobody waits for it
 	lastData time.Time     // when a text frame was last accepted
 
+	corked time.Time // since when frames are held; zero: they are not
+	held   *[]byte   // of corkBuffers; nil: nothing is
+
 	drainer sync.WaitGroup
 }
 
@@ -82,7 +85,65 @@ func (b *backlog) accept(frames []byte) error {
 		b.closed, b.closeBy = errSlow, time.Now().Add(lingerTime)
 		return errSlow
 	}
-	return b.write(frames)
+	if b.hold(frames) {
+		return nil
+	}
+	return b.send(frames)
+}
+
+// Whoever is about to be answered gets what comes meanwhile, most often the event of its
+// own message, together with the answer: a write costs more than all else about a frame.
+const (
+	corkTime  = 50 * time.Millisecond // then nothing more is held
+	corkBytes = 4 << 10               // more of them are worth a write
+)
+
+var corkBuffers = sync.Pool{New: func() any { b := make([]byte, 0, corkBytes); return &b }}
+
+// cork has frames held until uncork.
+func (b *backlog) cork() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.corked = time.Now()
+}
+
+// uncork sends what was held.
+func (b *backlog) uncork() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.corked = time.Time{}
+	if b.held == nil {
+		return nil
+	}
+	return b.send(nil)
+}
+
+// hold keeps frames back if they are to be. It is called with mu held.
+func (b *backlog) hold(frames []byte) bool {
+	if b.corked.IsZero() || b.draining || time.Since(b.corked) > corkTime {
+		return false
+	}
+	if b.held == nil {
+		b.held = corkBuffers.Get().(*[]byte)
+	}
+	if len(*b.held)+len(frames) > corkBytes {
+		return false
+	}
+	*b.held = append(*b.held, frames...)
+	return true
+}
+
+// send writes what was held, and frames behind it. It is called with mu held.
+func (b *backlog) send(frames []byte) error {
+	if b.held == nil {
+		return b.write(frames)
+	}
+	held := b.held
+	b.held = nil
+	err := b.write(append(*held, frames...))
+	*held = (*held)[:0]
+	corkBuffers.Put(held)
+	return err
 }
 
 // finish sends a last frame, whatever the limit, and accepts nothing afterwards. What
@@ -92,7 +153,7 @@ func (b *backlog) finish(last []byte) {
 	defer b.mu.Unlock()
 	if b.closed == nil || errors.Is(b.closed, errSlow) {
 		b.closed, b.closeBy = errClosed, time.Now().Add(lingerTime)
-		_ = b.write(last) // it fails when the client is gone: there is nobody to tell
+		_ = b.send(last) // it fails when the client is gone: there is nobody to tell
 	}
 }
 
@@ -123,7 +184,7 @@ func (b *backlog) write(frames []byte) error {
 // fail ends the connection after a failed write. It is called with mu held.
 func (b *backlog) fail(err error) error {
 	b.closed = errors.Join(errClosed, err)
-	b.waiting, b.pending = nil, 0
+	b.waiting, b.pending, b.held = nil, 0, nil
 	b.signal()
 	b.conn.Close() // the reader notices
 	return b.closed
@@ -213,7 +274,7 @@ func (b *backlog) flushed(ctx context.Context) error {
 func (b *backlog) idle() (bool, time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.pending == 0, b.lastData
+	return b.pending == 0 && b.held == nil, b.lastData
 }
 
 // nowWriter writes to a socket as much as it takes without blocking.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -45,6 +46,16 @@ func TestBacklog_keepsOrder(t *testing.T) {
 			}
 		})
 	}
+	corking := make(chan struct{})
+	go func() {
+		defer close(corking)
+		for range 1000 {
+			b.cork()
+			_ = b.data(nil)
+			_ = b.uncork()
+		}
+	}()
+	defer func() { <-corking }()
 	next := make([]uint32, senders)
 	frame := make([]byte, size)
 	for range senders * each {
@@ -62,6 +73,56 @@ func TestBacklog_keepsOrder(t *testing.T) {
 	rest, err := io.ReadAll(client)
 	require.NoError(t, err)
 	require.Equal(t, "end", string(rest))
+}
+
+func TestBacklog_cork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, client := piped()
+		defer client.Close()
+		read := func() string { // what comes with one write
+			t.Helper()
+			in := make([]byte, 2*corkBytes)
+			n, err := client.Read(in)
+			require.NoError(t, err)
+			synctest.Wait() // until the drainer has ended
+			return string(in[:n])
+		}
+		nothing := func() {
+			t.Helper()
+			synctest.Wait()
+			require.NoError(t, client.SetReadDeadline(time.Now()))
+			_, err := client.Read(make([]byte, 1))
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			require.NoError(t, client.SetReadDeadline(time.Time{}))
+		}
+
+		b.cork()
+		require.NoError(t, b.data([]byte("event ")))
+		require.NoError(t, b.data([]byte("ack")))
+		nothing()
+		idle, _ := b.idle()
+		require.False(t, idle)
+		require.NoError(t, b.uncork())
+		require.Equal(t, "event ack", read())
+
+		b.cork()
+		require.NoError(t, b.data([]byte("held ")))
+		time.Sleep(2 * corkTime) // synctest: the answer takes long
+		require.NoError(t, b.data([]byte("written")))
+		require.Equal(t, "held written", read(), "nothing is held for long")
+
+		require.NoError(t, b.uncork())
+		b.cork()
+		require.NoError(t, b.data([]byte("held ")))
+		require.NoError(t, b.data(bytes.Repeat([]byte("x"), corkBytes)))
+		require.Len(t, read(), len("held ")+corkBytes, "much is written at once")
+
+		require.NoError(t, b.data([]byte("held ")))
+		b.finish([]byte("end"))
+		require.Equal(t, "held end", read())
+		require.NoError(t, b.uncork(), "there is nothing left")
+		b.wait()
+	})
 }
 
 // piped returns a backlog on a pipe, which takes nothing until it is read.

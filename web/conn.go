@@ -139,7 +139,9 @@ func (c *conn) serve() (err error) {
 			c.s.metrics.frame("binary")
 			c.refuse(ctx, "", domain.Errorf(domain.CodeInvalid, "this is a binary frame; send JSON in text frames"))
 		default:
+			c.out.cork()
 			c.handle(ctx, msg)
+			c.sent(c.out.uncork())
 		}
 		if c.ended() {
 			return errClosed

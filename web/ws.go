@@ -119,7 +119,7 @@ func (k *sockets) remove(c *conn) {
 
 // What is kept for the next who needs a stack.
 const (
-	idleLenders = 64
+	idleLenders = 1024
 	lenderTime  = time.Second
 )
 
