@@ -95,7 +95,7 @@ func conversation(rooms, n int) []domain.Record {
 // second flow.
 func BenchmarkLag(b *testing.B) {
 	const rooms, partitions, atOnce, interval = 64, 16, 50, 5 * time.Millisecond
-	records := conversation(rooms, 20_000)
+	records := conversation(rooms, 40_000)
 	index := map[string]int{}
 	for i, rec := range records {
 		index[string(rec.Payload)] = i
