@@ -38,7 +38,8 @@ func confabBench(t *testing.T, args ...string) (reports []benchReport, err error
 func TestBench_everyInvariantHolds(t *testing.T) {
 	for _, s := range benchScenarios {
 		t.Run(s.name, func(t *testing.T) {
-			args := []string{s.name, "--scale=0.01", "--time=500ms"}
+			t.Parallel()
+			args := []string{s.name, "--scale=0.01", "--time=300ms"}
 			if s.need != nil && s.need(benchCmd{}) != "" {
 				args = append(args, "--mongo-uri="+mongotest.Start(t).URI)
 			}

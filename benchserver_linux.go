@@ -331,7 +331,6 @@ func (s *benchServer) histogram(ctx context.Context, name string) (cumulative, e
 		for _, b := range m.GetHistogram().GetBucket() {
 			counts[b.GetUpperBound()] += float64(b.GetCumulativeCount())
 		}
-		counts[math.Inf(1)] += float64(m.GetHistogram().GetSampleCount())
 	}
 	return counts, err
 }
