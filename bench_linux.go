@@ -29,6 +29,17 @@ type benchCmd struct {
 	mongo Secret // the store of servers of its own; empty: SQLite
 }
 
+// Validate refuses what would measure nothing.
+func (c benchCmd) Validate() error {
+	if c.Scale <= 0 || c.Scale > 1 {
+		return fmt.Errorf("scale: %v is not a share; give more than 0 and at most 1", c.Scale)
+	}
+	if c.Time < 100*time.Millisecond {
+		return fmt.Errorf("time: %v is too short; give at least 100ms", c.Time)
+	}
+	return nil
+}
+
 // benchScenario is a named measurement with an invariant of its own.
 type benchScenario struct {
 	name string

@@ -62,6 +62,19 @@ func TestBench_failsForWhatAServerRefuses(t *testing.T) {
 	assert.Contains(t, strings.Join(reports[0].Failed, ""), "rate_limited")
 }
 
+// Of a running server it tells what can be seen from outside.
+func TestBench_measuresARunningServer(t *testing.T) {
+	p := startPlainConfab(t, "running", "CONFAB_DATA="+t.TempDir(), "CONFAB_LIMITS=off").ready(t)
+	reports, err := confabBench(t, "idle", "cost", "--scale=0.01", "--time=300ms", "--target", p.addr)
+	require.NoError(t, err)
+	require.Len(t, reports, 2)
+	for _, r := range reports {
+		for _, f := range r.Figures {
+			assert.NotContains(t, f.Name, "server", "nobody told its process")
+		}
+	}
+}
+
 func TestBench_refusesWhatItCannotRun(t *testing.T) {
 	for _, tt := range []struct {
 		args []string
@@ -69,6 +82,8 @@ func TestBench_refusesWhatItCannotRun(t *testing.T) {
 	}{
 		{[]string{"nope"}, "--list"},
 		{[]string{"crowd"}, "--mongo-uri"},
+		{[]string{"cost", "--scale=0"}, "at most 1"},
+		{[]string{"cost", "--time=-1s"}, "at least 100ms"},
 		{[]string{"start", "--target", "localhost:1"}, "--target"},
 		{[]string{"redis", "--appendonly=embedded"}, "--appendonly"},
 	} {

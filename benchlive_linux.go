@@ -140,6 +140,15 @@ func (c *benchRooms) verify(ctx context.Context) error {
 	return nil
 }
 
+// verifyAndFloor verifies, ends the connections, and then measures the floor alone.
+func (c *benchRooms) verifyAndFloor(ctx context.Context, f floorCmd) (floorFigures, error) {
+	if err := c.verify(ctx); err != nil {
+		return floorFigures{}, err
+	}
+	c.Close()
+	return c.b.floor(ctx, f)
+}
+
 // compare reads the end of a room's log, and the messages that the history has of it.
 func (c *benchRooms) compare(ctx context.Context, i int, head uint64) error {
 	const most = 2000
@@ -212,11 +221,7 @@ func benchFanout(ctx context.Context, b *bench) error {
 		best.rate, best.p99 = float64(s.Deliveries)/took, ms(s.Delivery.ValueAtQuantile(99))
 	}
 	s := c.Stats()
-	if err := c.verify(ctx); err != nil {
-		return err
-	}
-	c.Close()
-	floor, err := b.floor(ctx, floorCmd{Connections: receivers, Rate: 1e6, Bytes: int(s.Bytes / max(1, s.Events))})
+	floor, err := c.verifyAndFloor(ctx, floorCmd{Connections: receivers, Rate: 1e6, Bytes: int(s.Bytes / max(1, s.Events))})
 	if err != nil {
 		return err
 	}
@@ -240,11 +245,7 @@ func benchCost(ctx context.Context, b *bench) error {
 		return err
 	}
 	s := c.Stats()
-	if err := c.verify(ctx); err != nil {
-		return err
-	}
-	c.Close()
-	floor, err := b.floor(ctx, floorCmd{Connections: receivers, Rate: rate, Bytes: int(s.Bytes / max(1, s.Events))})
+	floor, err := c.verifyAndFloor(ctx, floorCmd{Connections: receivers, Rate: rate, Bytes: int(s.Bytes / max(1, s.Events))})
 	if err != nil {
 		return err
 	}
@@ -284,11 +285,7 @@ func benchAppend(ctx context.Context, b *bench) error {
 		return err
 	}
 	p99.goal("< 10")
-	if err := c.verify(ctx); err != nil {
-		return err
-	}
-	c.Close()
-	floor, err := b.floor(ctx, floorCmd{Connections: n, Echo: true, Bytes: 500})
+	floor, err := c.verifyAndFloor(ctx, floorCmd{Connections: n, Echo: true, Bytes: 500})
 	if err != nil {
 		return err
 	}
@@ -344,11 +341,7 @@ func benchLatency(ctx context.Context, b *bench) error {
 		return err
 	}
 	s := c.Stats()
-	if err := c.verify(ctx); err != nil {
-		return err
-	}
-	c.Close()
-	floor, err := b.floor(ctx, floorCmd{Connections: 10, Rate: rate, Bytes: int(s.Bytes / max(1, s.Events))})
+	floor, err := c.verifyAndFloor(ctx, floorCmd{Connections: 10, Rate: rate, Bytes: int(s.Bytes / max(1, s.Events))})
 	if err != nil {
 		return err
 	}
@@ -381,19 +374,21 @@ func benchIdle(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	heap, err := b.server.metric(ctx, "go_memstats_heap_inuse_bytes")
-	if err != nil {
-		return err
+	perConn := &benchFigure{}
+	if len(b.server.pids) > 0 {
+		perConn = b.figure("memory for a connection", (after.rss-before.rss)/float64(n)/1024, "KiB")
+		perConn.goal("≤ 7")
+		b.figure("the server before", before.rss/(1<<20), "MiB")
 	}
-	stacks, err := b.server.metric(ctx, "go_memstats_stack_inuse_bytes")
-	if err != nil {
-		return err
+	if b.server.debug != "" {
+		for _, part := range []string{"heap", "stack"} {
+			used, err := b.server.metric(ctx, "go_memstats_"+part+"_inuse_bytes")
+			if err != nil {
+				return err
+			}
+			b.figure("of all, "+part, used/float64(n)/1024, "KiB")
+		}
 	}
-	perConn := b.figure("memory for a connection", (after.rss-before.rss)/float64(n)/1024, "KiB")
-	perConn.goal("≤ 7")
-	b.figure("of all, heap", heap/float64(n)/1024, "KiB")
-	b.figure("of all, stacks", stacks/float64(n)/1024, "KiB")
-	b.figure("the server before", before.rss/(1<<20), "MiB")
 	c.Reset()
 	for i := range c.rooms { // and all of them are alive
 		if err := c.conns[i].Send(c.rooms[i], benchBody); err != nil {
@@ -406,11 +401,7 @@ func benchIdle(ctx context.Context, b *bench) error {
 	if err := c.Await(wait, "all have got a message", func(s *swarm.Stats) bool { return s.Deliveries == int64(n) }); err != nil {
 		return err
 	}
-	if err := c.verify(ctx); err != nil {
-		return err
-	}
-	c.Close()
-	floor, err := b.floor(ctx, floorCmd{Connections: n, Echo: true})
+	floor, err := c.verifyAndFloor(ctx, floorCmd{Connections: n, Echo: true})
 	perConn.over(floor.memory)
 	return err
 }

@@ -284,12 +284,16 @@ func (b *bench) spent() (all spent, err error) {
 	return spent{server.cpu, redis.cpu, processorTime()}, err
 }
 
-// costs adds the processor times for each of n things.
+// costs adds the processor times for each of n things, and returns the server's. Nobody
+// knows that of a running server without --pid.
 func (b *bench) costs(prefix, thing string, used spent, n int64) *benchFigure {
 	each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(max(1, n)) }
 	b.figure(prefix+"load generator's processor time for a "+thing, each(used.load), "µs")
 	if b.server.redis != nil {
 		b.figure(prefix+"Redis' processor time for a "+thing, each(used.redis), "µs")
+	}
+	if len(b.server.pids) == 0 {
+		return &benchFigure{}
 	}
 	return b.figure(prefix+"server's processor time for a "+thing, each(used.server), "µs")
 }
