@@ -62,7 +62,8 @@ func TestLease_heldWhileRenewed(t *testing.T) {
 	inBubble(t, func(t *testing.T, client *redis.Client, _ func()) {
 		a, b := newLease(client, 0, ttl), newLease(client, 0, ttl)
 		mustAcquire(t, a, true)
-		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		// Ends between two renewals: one at the very instant would run into the deadline.
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute+ttl/8)
 		defer stop()
 		a.hold(ctx, func(err error) { require.NoError(t, err) })
 		require.Error(t, ctx.Err(), "held for all of the minute")
