@@ -17,7 +17,7 @@ import (
 
 // BusConfig bounds a Bus. Zero values mean the defaults.
 type BusConfig struct {
-	QueueMessages    int           // kept for a subscription that is behind, 1024
+	QueueMessages    int           // kept for a subscription that is behind, 4096
 	QueueBytes       int           // of their payloads, 1 MiB
 	PingInterval     time.Duration // 2 s; a connection silent for 2.5 intervals is given up
 	SubscribeTimeout time.Duration // 3 s
@@ -26,7 +26,7 @@ type BusConfig struct {
 }
 
 const (
-	defaultQueueMessages = 1024
+	defaultQueueMessages = 4096
 	defaultQueueBytes    = 1 << 20
 )
 

@@ -288,6 +288,36 @@ func TestHub_gatheredEventsAreOneCallForEachMember(t *testing.T) {
 	})
 }
 
+func TestHub_restsAfterALongPassSoThatMoreGathers(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		s := &sink{t: t, from: live, onEvents: func() { <-time.After(8 * time.Millisecond) }}
+		s.subscribe(w, alice.ID)
+		calls := func() int {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.calls
+		}
+		posts := func(n int) {
+			for range n {
+				w.posts(1)
+				settled(time.Millisecond)
+			}
+		}
+		posts(1)
+		posts(1)                          // meanwhile
+		settled(14500 * time.Microsecond) // both passes are over, the second just now
+		assert.Equal(t, 2, calls())
+		posts(5)
+		assert.Equal(t, 2, calls())
+		settled(time.Minute)
+		assert.Equal(t, w.head(), s.has())
+		assert.Equal(t, 3, calls(), "what came while the room rested is one pass")
+
+		posts(1)
+		assert.Equal(t, 4, calls(), "who is not busy does not rest")
+	})
+}
+
 func TestHub_slowOrFailingSinkCostsOnlyItself(t *testing.T) {
 	inWorld(t, fanout.HubConfig{}, func(w *world) {
 		stuck := &sink{t: t, from: after(0), full: make(chan struct{})}

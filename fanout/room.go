@@ -132,15 +132,21 @@ func (r *room) serve(ctx context.Context) {
 	defer retry.Stop()
 	<-retry.C
 	wait, waiting := newBackoff(), false
+	busy := false // what was taken last had come while a pass was written
 	for {
 		if r.stopped() {
 			return
 		}
 		r.listen()
 		r.enterAll()
-		if r.take() {
+		if began := time.Now(); r.take() {
+			if busy {
+				r.rest(ctx, time.Since(began))
+			}
+			busy = true
 			continue
 		}
+		busy = false
 		if r.behind() && !waiting {
 			if r.repair(ctx) {
 				wait = newBackoff()
@@ -158,6 +164,27 @@ func (r *room) serve(ctx context.Context) {
 		case <-retry.C:
 			waiting = false
 		}
+	}
+}
+
+// Where writing to all members takes long and more has come meanwhile, a pause as long lets
+// the next pass write more at once: what a write costs hardly depends on how much it writes,
+// and neither does the reading at its other end.
+const (
+	minRest = time.Millisecond // what takes less costs little
+	maxRest = 20 * time.Millisecond
+)
+
+func (r *room) rest(ctx context.Context, worked time.Duration) {
+	if worked < minRest {
+		return
+	}
+	t := time.NewTimer(min(worked, maxRest))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-r.stop:
+	case <-ctx.Done():
 	}
 }
 

@@ -67,6 +67,7 @@ type Swarm struct {
 	conns map[int32]*Conn
 	stats Stats
 	onAck func(*Conn)
+	body  bodies
 }
 
 // New returns an empty swarm that will connect to addr. Close it.
@@ -295,7 +296,7 @@ func (s *Swarm) event(c *Conn, seq uint64, payload []byte, now int64) {
 
 // delivered counts a message of Body.
 func (s *Swarm) delivered(payload []byte, now int64) {
-	if ns, ok := sentAt(payload); ok {
+	if ns, ok := s.body.sentAt(payload); ok {
 		s.stats.Deliveries++
 		_ = s.stats.Delivery.RecordValue(max(1, (now-ns)/1000))
 	}
