@@ -94,7 +94,7 @@ func (b *backlog) accept(frames []byte) error {
 // Whoever is about to be answered gets what comes meanwhile, most often the event of its
 // own message, together with the answer: a write costs more than all else about a frame.
 const (
-	corkTime  = 50 * time.Millisecond // then nothing more is held
+	corkTime  = 200 * time.Millisecond // then nothing more is held
 	corkBytes = 4 << 10               // more of them are worth a write
 )
 

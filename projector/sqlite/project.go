@@ -73,7 +73,7 @@ func (s *Store) dequeue(p *projecting) bool {
 
 // enough is how many records one transaction takes on, about: more would make it no
 // faster, and others wait for it.
-const enough = 4000
+const enough = 32000
 
 // projectWaiting needs the turn.
 func (s *Store) projectWaiting() {
