@@ -95,7 +95,7 @@ func (b *backlog) accept(frames []byte) error {
 // own message, together with the answer: a write costs more than all else about a frame.
 const (
 	corkTime  = 200 * time.Millisecond // then nothing more is held
-	corkBytes = 4 << 10               // more of them are worth a write
+	corkBytes = 4 << 10                // more of them are worth a write
 )
 
 var corkBuffers = sync.Pool{New: func() any { b := make([]byte, 0, corkBytes); return &b }}
