@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -27,6 +28,7 @@ func giveBack(ctx context.Context) error {
 		}
 		now := memory()
 		if now.collections == last.collections && now.held > now.live+now.live/4+worth {
+			runtime.GC() // what is pooled survives one collection
 			debug.FreeOSMemory()
 			now = memory()
 		}
