@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +67,17 @@ type listener struct {
 	end   time.Duration
 }
 
+// countingAccounts counts the lookups of sessions.
+type countingAccounts struct {
+	domain.Accounts
+	lookups *atomic.Int64
+}
+
+func (c countingAccounts) SessionByToken(ctx context.Context, hash string, now time.Time) (domain.Session, error) {
+	c.lookups.Add(1)
+	return c.Accounts.SessionByToken(ctx, hash, now)
+}
+
 // inBubble runs a test in which ada follows a room that she made.
 func inBubble(t *testing.T, answersPings bool, f func(t *testing.T, l *liveRig, room domain.RoomID, ada person, c *listener)) {
 	synctest.Test(t, func(t *testing.T) {
@@ -73,6 +85,9 @@ func inBubble(t *testing.T, answersPings bool, f func(t *testing.T, l *liveRig, 
 		l.rig = newRig(t, func(c *web.Config) {
 			l.hub = &fakeHub{rooms: c.Commands.(*fakeRooms), feeds: map[*fakeFeed]struct{}{}}
 			c.Hub, c.Commands = l.hub, liveRooms{c.Commands.(*fakeRooms), l.hub}
+			c.Accounts = countingAccounts{c.Accounts, &l.lookups}
+			now, start := c.Now, time.Now()
+			c.Now = func() time.Time { return now().Add(time.Since(start)) }
 		})
 		ada := l.guest("ada")
 		room := ada.room("lounge", domain.Public)
@@ -81,9 +96,13 @@ func inBubble(t *testing.T, answersPings bool, f func(t *testing.T, l *liveRig, 
 		go func() { _ = server.Serve(net) }()
 		defer server.Close()
 
-		d := websocket.Dialer{NetDialContext: net.dial}
-		ws, _, err := d.Dial("ws://test/ws", bearer(ada))
-		require.NoError(t, err)
+		l.dial = func(p person) *websocket.Conn {
+			d := websocket.Dialer{NetDialContext: net.dial}
+			ws, _, err := d.Dial("ws://test/ws", bearer(p))
+			require.NoError(t, err)
+			return ws
+		}
+		ws := l.dial(ada)
 		c := &listener{t: t, ws: ws, start: time.Now()}
 		ws.SetPingHandler(func(p string) error {
 			c.mu.Lock()
@@ -226,6 +245,25 @@ func TestPulse_findsASessionThatEndedUnheard(t *testing.T) {
 		require.NoError(t, l.store.DeleteSession(t.Context(), ada.user.ID, sessions[0].ID))
 		passes(time.Minute)
 		c.heard(func() { require.True(t, websocket.IsCloseError(c.ended, 4001), "%v", c.ended) })
+	})
+}
+
+func TestPulse_connectionsOfASessionShareItsLookups(t *testing.T) {
+	inBubble(t, true, func(t *testing.T, l *liveRig, _ domain.RoomID, ada person, _ *listener) {
+		for range 10 {
+			ws := l.dial(ada)
+			go func() { // answers pings
+				for {
+					if _, _, err := ws.ReadMessage(); err != nil {
+						return
+					}
+				}
+			}()
+		}
+		l.lookups.Store(0)
+		passes(time.Hour)
+		require.LessOrEqual(t, l.lookups.Load(), int64(time.Hour/(30*time.Second)))
+		require.NotZero(t, l.lookups.Load())
 	})
 }
 

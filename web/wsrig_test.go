@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,10 @@ type liveRig struct {
 	*rig
 	hub  *fakeHub
 	http *httptest.Server
+
+	// In a bubble:
+	lookups atomic.Int64 // of sessions
+	dial    func(person) *websocket.Conn
 }
 
 func newLiveRig(t *testing.T, change ...func(*web.Config)) *liveRig {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"confab/domain"
 )
 
@@ -21,9 +23,10 @@ type Config struct {
 // Service signs people up and in, and knows whose a token is. It is safe for
 // concurrent use.
 type Service struct {
-	cfg    Config
-	hasher *hasher
-	cache  *cache
+	cfg     Config
+	hasher  *hasher
+	cache   *cache
+	lookups singleflight.Group
 }
 
 // New returns a service.

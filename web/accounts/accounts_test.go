@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -138,4 +139,36 @@ func TestAuthenticate_racesWithEnd(t *testing.T) {
 	slow.answer <- struct{}{}
 	_, err = f.Authenticate(t.Context(), token)
 	require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err))
+}
+
+func TestAuthenticate_allWhoAskAtOnceShareALookup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := slowStore{read: make(chan struct{}, 2), answer: make(chan struct{}, 2)}
+		f := newFront(func(c *accounts.Config) { slow.Accounts, c.Store = c.Store, &slow })
+		token, session, err := f.SignInGuest(t.Context(), "ada", "")
+		require.NoError(t, err)
+		var asking sync.WaitGroup
+		ask := func(want domain.Code) {
+			asking.Go(func() {
+				_, err := f.AuthenticateHash(t.Context(), session.TokenHash)
+				require.Equal(t, want, domain.CodeOf(err))
+			})
+			asking.Go(func() {
+				_, err := f.Authenticate(t.Context(), token)
+				require.Equal(t, want, domain.CodeOf(err))
+			})
+		}
+		ask("")
+		ask("")
+		synctest.Wait()
+		require.Len(t, slow.read, 1)
+
+		require.NoError(t, f.End(t.Context(), session.User.ID, session.ID))
+		ask(domain.CodeUnauthenticated) // not with the lookup from before
+		synctest.Wait()
+		require.Len(t, slow.read, 2)
+		slow.answer <- struct{}{}
+		slow.answer <- struct{}{}
+		asking.Wait()
+	})
 }

@@ -49,10 +49,10 @@ func (c *cache) generation() uint64 {
 	return c.drops
 }
 
-// put remembers a session, unless one was dropped since the generation: it may have
-// been this one, read just before it ended.
-func (c *cache) put(hash string, s domain.Session, generation uint64) {
-	until := c.now().Add(cacheLifetime)
+// put remembers a session that the store was asked for at a time, unless one was dropped
+// since the generation: it may have been this one, read just before it ended.
+func (c *cache) put(hash string, s domain.Session, asked time.Time, generation uint64) {
+	until := asked.Add(cacheLifetime)
 	if s.ExpiresAt.Before(until) {
 		until = s.ExpiresAt.Time
 	}

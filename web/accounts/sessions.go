@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -15,7 +16,10 @@ import (
 // SessionLifetime is how long a session lasts after signing in, used or not.
 const SessionLifetime = 30 * 24 * time.Hour
 
-const maxUserAgentBytes = 256
+const (
+	maxUserAgentBytes = 256
+	lookupTime        = 5 * time.Second // after which the store is said to be away
+)
 
 // open makes a session under a new token, always: a token from before the sign-in
 // is worth nothing after it.
@@ -51,20 +55,34 @@ func (s *Service) Authenticate(ctx context.Context, token string) (domain.Sessio
 	if token == "" || len(token) > 128 {
 		return domain.Session{}, errSignIn()
 	}
-	hash := tokenHash(token)
+	return s.AuthenticateHash(ctx, tokenHash(token))
+}
+
+// AuthenticateHash is Authenticate for who has kept the session's TokenHash only. Once the
+// store is asked, it waits for the answer for up to 5 seconds, whatever becomes of ctx.
+func (s *Service) AuthenticateHash(ctx context.Context, hash string) (domain.Session, error) {
 	if session, ok := s.cache.get(hash); ok {
 		return session, nil
 	}
-	before := s.cache.generation()
-	session, err := s.cfg.Store.SessionByToken(ctx, hash, s.cfg.Now())
-	if errors.Is(err, domain.ErrNotFound) {
+	// All who ask meanwhile share a lookup, so that a thousand connections of one session
+	// ask the store once; but not one from before a session was ended.
+	now, generation := s.cfg.Now(), s.cache.generation()
+	found, err, _ := s.lookups.Do(fmt.Sprint(generation, hash), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTime)
+		defer cancel()
+		session, err := s.cfg.Store.SessionByToken(ctx, hash, now)
+		if err == nil {
+			s.cache.put(hash, session, now, generation)
+		}
+		return session, err
+	})
+	switch {
+	case errors.Is(err, domain.ErrNotFound):
 		return domain.Session{}, errSignIn()
-	}
-	if err != nil {
+	case err != nil:
 		return domain.Session{}, storeFailed(err)
 	}
-	s.cache.put(hash, session, before)
-	return session, nil
+	return found.(domain.Session), nil
 }
 
 func errSignIn() error {
