@@ -104,7 +104,7 @@ func (r *room) after(ctx context.Context, last uint64, limit int) ([]domain.Reco
 // Somebody may have been removed in what the room did not see.
 func (r *room) jump(ctx context.Context) bool {
 	r.hub.metrics.repairs.WithLabelValues("jump").Inc()
-	heads, err := r.hub.cfg.Timeline.Heads(ctx, r.id)
+	head, err := r.readHead(ctx)
 	if err != nil {
 		r.repairFailed(ctx, err)
 		return false
@@ -117,7 +117,7 @@ func (r *room) jump(ctx context.Context) bool {
 		return false
 	}
 	r.unsure = false
-	r.known = max(heads[0], r.ring.last)
+	r.known = max(head, r.ring.last)
 	if r.known == r.ring.last {
 		return true
 	}

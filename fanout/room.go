@@ -8,7 +8,11 @@ import (
 	"time"
 
 	"confab/domain"
+	"confab/domain/fresh"
 )
+
+// headTime is what a look at a room's head may take.
+const headTime = 10 * time.Second
 
 // room is a room that has subscribers at this node. Its goroutine, run, makes one
 // gapless sequence of what the bus and the timeline bring, and writes it to the
@@ -25,7 +29,8 @@ type room struct {
 	ready  chan struct{} // closed when the room follows its live events, or cannot
 	failed error         // why it cannot; set before ready is closed
 
-	restoring atomic.Bool // somebody has it repaired
+	head      fresh.Look[uint64] // for who subscribes; many come at once
+	restoring atomic.Bool        // somebody has it repaired
 
 	mu        sync.Mutex // taken after Hub.mu, before those of the ring and the pages
 	subs      map[*Subscription]struct{}
@@ -82,11 +87,22 @@ func (r *room) open(ctx context.Context) (err error) {
 			r.feed.Close()
 		}
 	}()
-	heads, err := r.hub.cfg.Timeline.Heads(ctx, r.id)
+	head, err := r.readHead(ctx)
 	if err != nil {
 		return fmt.Errorf("read head: %w", err)
 	}
-	return r.begin(ctx, heads[0])
+	return r.begin(ctx, head)
+}
+
+// readHead reads where the room stands.
+func (r *room) readHead(ctx context.Context) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, headTime)
+	defer cancel()
+	heads, err := r.hub.cfg.Timeline.Heads(ctx, r.id)
+	if err != nil {
+		return 0, err
+	}
+	return heads[0], nil
 }
 
 // follow asks the bus for a feed if it has such, since that costs no goroutine per room

@@ -64,14 +64,12 @@ func (s *Subscription) open(ctx context.Context, from domain.Cursor) error {
 
 // readHead reads where the room stands. Nobody is to be sent away with a cursor of
 // events that were delivered, only because Redis has lost them.
-func (s *Subscription) readHead(ctx context.Context) error {
+func (s *Subscription) readHead(ctx context.Context) (err error) {
 	seen := s.room.ring.lastSeq()
 	for repaired := false; ; repaired = true {
-		heads, err := s.hub.cfg.Timeline.Heads(ctx, s.room.id)
-		if err != nil {
+		if s.head, err = s.room.head.Do(ctx, s.room.readHead); err != nil {
 			return err
 		}
-		s.head = heads[0]
 		if s.head >= seen || s.hub.cfg.Repair == nil {
 			return nil
 		}

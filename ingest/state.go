@@ -15,10 +15,11 @@ import (
 const page = 500
 
 // freshen makes the cached state one that holds every change acked before the call.
-// It costs one look at the room's meta hash when nothing has changed.
+// It costs one look at the room's meta hash when nothing has changed, which all share who
+// come at once.
 func (s *Service) freshen(ctx context.Context, r *cachedRoom) error {
 	for range 2 {
-		state, err := s.stateInRedis(ctx, r.id)
+		state, err := r.state.Do(ctx, func(ctx context.Context) (uint64, error) { return s.stateInRedis(ctx, r.id) })
 		v := r.version()
 		switch {
 		case errors.Is(err, redis.Nil):
