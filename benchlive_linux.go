@@ -205,20 +205,22 @@ func benchFanout(ctx context.Context, b *bench) error {
 	}
 	defer c.Close()
 	best := struct{ rate, p99 float64 }{}
-	for rate := 3000.0; ; rate *= 1.1 {
+	for rate, failed := 3000.0, 0; failed < 2; rate += 500 { // one may be chance
 		used, err := b.during(ctx, func() error { _, err := c.send(ctx, rate, senders); return err })
 		if err != nil {
 			return err
 		}
 		s := c.Stats()
-		took := time.Since(s.Started).Seconds()
-		b.figure(fmt.Sprintf("at %.0f messages/s: p99 of delivery", rate), ms(s.Delivery.ValueAtQuantile(99)), "ms")
-		b.figure(fmt.Sprintf("at %.0f messages/s: deliveries/s", rate), float64(s.Deliveries)/took, "/s")
+		carried, p99 := float64(s.Deliveries)/time.Since(s.Started).Seconds(), s.Delivery.ValueAtQuantile(99)
+		b.figure(fmt.Sprintf("at %.0f messages/s: p50 of delivery", rate), ms(s.Delivery.ValueAtQuantile(50)), "ms")
+		b.figure(fmt.Sprintf("at %.0f messages/s: p99 of delivery", rate), ms(p99), "ms")
+		b.figure(fmt.Sprintf("at %.0f messages/s: deliveries/s", rate), carried, "/s")
 		b.costs(fmt.Sprintf("at %.0f messages/s: ", rate), "delivery", used, s.Deliveries)
-		if s.Delivery.ValueAtQuantile(99) > bound {
-			break
+		if p99 > bound {
+			failed++
+			continue
 		}
-		best.rate, best.p99 = float64(s.Deliveries)/took, ms(s.Delivery.ValueAtQuantile(99))
+		best.rate, best.p99 = carried, ms(p99)
 	}
 	s := c.Stats()
 	floor, err := c.verifyAndFloor(ctx, floorCmd{Connections: receivers, Rate: 1e6, Bytes: int(s.Bytes / max(1, s.Events))})

@@ -188,7 +188,7 @@ func (r *room) serve(ctx context.Context) {
 // and neither does the reading at its other end.
 const (
 	minRest = time.Millisecond // what takes less costs little
-	maxRest = 20 * time.Millisecond
+	maxRest = 5 * time.Millisecond
 )
 
 func (r *room) rest(ctx context.Context, worked time.Duration) {
