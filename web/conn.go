@@ -123,6 +123,9 @@ func (c *conn) serve() (err error) {
 			c.end(closeCodeOf(c.s.shown(context.Background(), err).Code), "internal error")
 		}
 	}()
+	if err := c.in.take(); err != nil {
+		return err
+	}
 	ctx := context.Background()
 	c.in.box.control = c.control
 	for !c.in.box.empty() {

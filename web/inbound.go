@@ -17,47 +17,49 @@ import (
 // inbound is the reading side of a connection. As long as nothing comes it holds no
 // buffer, so that an idle connection costs none.
 type inbound struct {
-	conn net.Conn
-	raw  syscall.RawConn       // nil: one cannot wait without a buffer
-	try  func(fd uintptr) bool // made once: a closure per read would be an allocation
-	box  *inbox                // what has come; nil while nothing has
-	err  error                 // of try's read
+	conn  net.Conn
+	raw   syscall.RawConn       // nil: one cannot wait without a buffer
+	came  func(fd uintptr) bool // made once: a closure per read would be an allocation
+	asked bool                  // by came, since the waiting began
+	box   *inbox                // what has come; nil while nothing has
 }
 
 func (in *inbound) open(conn net.Conn) {
 	in.conn = conn
-	if sc, ok := conn.(syscall.Conn); ok && canReadNow {
+	if sc, ok := conn.(syscall.Conn); ok && canPeek {
 		in.raw, _ = sc.SyscallConn()
-		in.try = in.readNow
+		in.came = func(fd uintptr) bool {
+			// Asked again, it has come: that is what one was woken for.
+			asked := in.asked
+			in.asked = true
+			return asked || peek(fd)
+		}
 	}
 }
 
-// await blocks until something has come, which is then in the box. It is where a
-// connection spends its life, on a stack of 2 KiB: what it calls must stay shallow.
+// await blocks until something has come. It is where a connection spends its life, on a
+// stack of 2 KiB: what it calls must stay shallow, and borrow no buffer, since that may
+// allocate, for which the stack would grow and not become small again.
 func (in *inbound) await() error {
 	if in.raw == nil {
-		in.box = borrowInbox(in.conn)
-		n, err := in.conn.Read(in.box.buf[:])
-		in.box.w = n
-		return err
+		return in.take()
 	}
-	if err := in.raw.Read(in.try); err != nil {
-		return err
-	}
-	return in.err
+	in.asked = false
+	return in.raw.Read(in.came)
 }
 
-// readNow reports whether there was something to read, or an error.
-func (in *inbound) readNow(fd uintptr) bool {
-	box := borrowInbox(in.conn)
-	n, err := readNow(fd, box.buf[:])
-	if n == 0 && err == nil {
-		box.giveBack()
-		return false
+// take puts what has come into the box.
+func (in *inbound) take() error {
+	if in.box != nil {
+		return nil
 	}
-	in.box, in.err = box, err
-	box.w = n
-	return true
+	in.box = borrowInbox(in.conn)
+	n, err := in.conn.Read(in.box.buf[:])
+	in.box.w = n
+	if n > 0 {
+		return nil // an error comes again
+	}
+	return err
 }
 
 // letGo gives the box back.

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package web
+
+const canPeek = false
+
+func peek(uintptr) bool { return true }
