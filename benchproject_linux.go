@@ -204,7 +204,7 @@ func (b *bench) projectLive(ctx context.Context) error {
 // creation of its room.
 func benchRecord(room domain.RoomID, owner domain.User, seq int) (domain.Record, error) {
 	at := time.Now()
-	e := domain.Event{Room: room, Seq: uint64(seq), ID: domain.NewID(), At: domain.At(at), Actor: owner, Key: domain.NewID()}
+	e := domain.Event{Room: room, Seq: uint64(seq), ID: domain.NewID(), At: domain.At(at), Actor: owner, Key: client.NewKey()}
 	if seq == 1 {
 		e.Kind, e.Name, e.Visibility = domain.RoomCreated, "bench", domain.Public
 	} else {
