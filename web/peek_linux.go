@@ -1,3 +1,5 @@
+//go:build !386 // which has no system call of its own for it
+
 package web
 
 import (

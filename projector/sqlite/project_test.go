@@ -169,6 +169,11 @@ func TestOpen_migrates(t *testing.T) {
 			room, err := s.Room(t.Context(), h.Room)
 			require.NoError(t, err)
 			require.Equal(t, h.Fold(), room)
+			for _, e := range h.Events {
+				found, err := s.FindKey(t.Context(), h.Room, e.Actor.ID, e.Key)
+				require.NoError(t, err)
+				require.Equal(t, e.Seq, found.Seq)
+			}
 			next := len(h.Events) + 1
 			require.NoError(t, s.Project(t.Context(), h.Posts(2).Records(next, 0)))
 			requirePages(t, s, h)
