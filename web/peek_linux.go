@@ -1,4 +1,5 @@
-//go:build !386 // which has no system call of its own for it
+// On 386 the kernel has no system call of its own for it.
+//go:build !386
 
 package web
 
