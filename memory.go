@@ -2,30 +2,16 @@ package main
 
 import (
 	"context"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
-
-	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// tuneCollector lets the heap grow to four times what is in use before it is collected, unless
-// GOGC says otherwise, or a container's memory comes to an end: with Go's default of twice, a
-// small heap is collected many times a second under load, which took a tenth of the server's
-// time and more of the rate at which it delivers. What that holds, giveBack returns.
-func tuneCollector() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(300)
-	}
-	_, _ = memlimit.Set() // fails where there are no cgroups, and thus no limit
-}
-
 // giveBack returns memory to the system when the process has become quiet, until ctx ends.
-// Go's collector runs when the heap has grown to a multiple, or after two minutes, so a
-// server would keep that of what a crowd took that arrived and then sat still. It costs
-// nothing where much goes on, since there the collector runs anyway.
+// Go's collector runs when the heap has doubled, or after two minutes, so a server would
+// keep twice what a crowd took that arrived and then sat still. It costs nothing where
+// much goes on, since there the collector runs anyway.
 func giveBack(ctx context.Context) error {
 	const (
 		quiet = 5 * time.Second // without a collection
