@@ -38,6 +38,7 @@ func (serveCmd) Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 }
 
 func serve(ctx context.Context, cfg Config, parts launcher, log *slog.Logger) error {
+	collectEarlier()
 	front := newFront(cfg)
 	stopListening, err := listen(cfg, front, parts, log)
 	if err != nil {
