@@ -205,7 +205,7 @@ func benchFanout(ctx context.Context, b *bench) error {
 	}
 	defer c.Close()
 	best := struct{ rate, p99 float64 }{}
-	for rate, failed := 3000.0, 0; failed < 2; rate += 500 { // one may be chance
+	for rate, failed := 2000.0, 0; failed < 2; rate += 500 { // one may be chance
 		used, err := b.during(ctx, func() error { _, err := c.send(ctx, rate, senders); return err })
 		if err != nil {
 			return err

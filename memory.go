@@ -19,9 +19,9 @@ func collectEarlier() {
 }
 
 // giveBack returns memory to the system when the process has become quiet, until ctx ends.
-// Go's collector runs when the heap has grown by as much, or after two minutes, so a server
-// would keep nearly twice what a crowd took that arrived and then sat still. It costs nothing where
-// much goes on, since there the collector runs anyway.
+// The collector runs when the heap has grown enough, or after two minutes, so a server would
+// keep nearly twice what a crowd took that arrived and then sat still. It costs nothing
+// where much goes on, since there the collector runs anyway.
 func giveBack(ctx context.Context) error {
 	const (
 		quiet = 5 * time.Second // without a collection

@@ -44,7 +44,8 @@ func (c *conn) pingSpread() time.Duration {
 	return d - rand.N(d/5+1)
 }
 
-// stopPulse calls off what is being looked up, and waits for its end.
+// stopPulse calls off what is being looked up, and waits for its end. A session that the
+// store is asked for is not called off, since others may wait for it, too: that takes 5 s at most.
 func (c *conn) stopPulse() {
 	p := &c.pulse
 	p.mu.Lock()

@@ -50,7 +50,8 @@ func cut(s string, n int) string {
 }
 
 // Authenticate returns the session of a token. It may answer from a cache that is up
-// to 30 seconds old, but never for a session that Forget was called for.
+// to 30 seconds old, but never for a session that Forget was called for. Who asks the store
+// waits for it for up to 5 seconds, whatever becomes of ctx: others may wait with him.
 func (s *Service) Authenticate(ctx context.Context, token string) (domain.Session, error) {
 	if token == "" || len(token) > 128 {
 		return domain.Session{}, errSignIn()
@@ -58,8 +59,7 @@ func (s *Service) Authenticate(ctx context.Context, token string) (domain.Sessio
 	return s.AuthenticateHash(ctx, tokenHash(token))
 }
 
-// AuthenticateHash is Authenticate for who has kept the session's TokenHash only. Once the
-// store is asked, it waits for the answer for up to 5 seconds, whatever becomes of ctx.
+// AuthenticateHash is Authenticate for who has kept the session's TokenHash only.
 func (s *Service) AuthenticateHash(ctx context.Context, hash string) (domain.Session, error) {
 	if session, ok := s.cache.get(hash); ok {
 		return session, nil
