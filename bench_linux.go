@@ -50,7 +50,7 @@ type benchScenario struct {
 }
 
 var benchScenarios = []benchScenario{
-	{name: "fanout", run: benchFanout, help: "1 room of 1,000, more and more messages a second, until the 99th percentile of delivery passes 60 ms"},
+	{name: "fanout", run: benchFanout, help: "1 room of 1,000, more and more messages a second, until the 99th percentile of delivery passes 60 ms twice"},
 	{name: "cost", run: benchCost, help: "1 room of 1,000, 50 messages/s: the server's processor time for each delivery"},
 	{name: "append", run: benchAppend, help: "1,000 rooms of 1: messages logged and acked, at 30,000/s offered and at more than can be carried"},
 	{name: "latency", run: benchLatency, help: "1,000 rooms of 10, 200 messages/s: from sending to delivery"},
