@@ -190,7 +190,7 @@ func (p *Projector) own(ctx context.Context, part domain.Partition, l *lease, lo
 	items := make(chan item, p.cfg.BatchSize)
 	g.Go(func() error { w.decodeAll(held, messages, items); return nil })
 	for {
-		batch, err := gather(ctx, items, p.cfg.BatchSize)
+		batch, err := p.gather(ctx, items)
 		if err != nil {
 			return errors.Join(err, context.Cause(held))
 		}
@@ -201,10 +201,15 @@ func (p *Projector) own(ctx context.Context, part domain.Partition, l *lease, lo
 	}
 }
 
-// gather waits for an item and takes what else is there, up to n. While a batch is
-// being projected the next one gathers in the channel, so that batches are as large
-// as the store is slow, and nobody waits for one to fill.
-func gather(ctx context.Context, in <-chan item, n int) ([]item, error) {
+// linger is how long a batch gathers at least: an event's way to its receivers, which it
+// begins at the same moment, is not to share the processor with its way into the store.
+// Of the 0.55 ms that a delivery took in a quiet system, it is 0.06.
+const linger = 2 * time.Millisecond
+
+// gather waits for an item, and takes what there is besides after a while, up to n. While
+// a batch is being projected the next one gathers in the channel, so that batches are as
+// large as the store is slow.
+func (p *Projector) gather(ctx context.Context, in <-chan item) ([]item, error) {
 	var batch []item
 	select {
 	case it, ok := <-in:
@@ -215,7 +220,10 @@ func gather(ctx context.Context, in <-chan item, n int) ([]item, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	for len(batch) < n {
+	if p.cfg.Committed == nil && len(in) == 0 { // nobody waits for it
+		sleep(ctx, linger)
+	}
+	for len(batch) < p.cfg.BatchSize {
 		select {
 		case it, ok := <-in:
 			if !ok { // work with what there is; the next call says it
