@@ -67,69 +67,51 @@ func (p *Publisher) do(ctx context.Context, r *request) (uint64, error) {
 	return a.seq, a.err
 }
 
+// wait has the request sent. Whoever gets the turn sends what is waiting, his own and
+// others', as one pipeline, while the next one gathers: an append that comes alone is sent
+// at once, by its caller.
 func (p *Publisher) wait(ctx context.Context, r *request) answer {
-	select {
-	case <-p.closing:
+	if !p.put(r) {
 		return answer{err: ErrClosed}
-	default:
 	}
-	p.put(r)
-	select {
-	case a := <-r.done:
-		return a
-	case <-ctx.Done():
-		return answer{err: domain.Unavailable("the log", ctx.Err())}
-	case <-p.stopped: // it came when run had looked into the queue for the last time
+	for {
 		select {
 		case a := <-r.done:
 			return a
-		default:
-			return answer{err: ErrClosed}
+		case <-p.turn:
+			if len(r.done) == 0 {
+				p.sendWaiting()
+			}
+			p.turn <- struct{}{}
+		case <-ctx.Done():
+			return answer{err: domain.Unavailable("the log", ctx.Err())}
 		}
 	}
 }
 
-// put adds the request to those that wait.
-func (p *Publisher) put(r *request) {
-	p.mu.Lock()
-	p.waiting = append(p.waiting, r)
-	p.mu.Unlock()
-	select {
-	case p.wake <- struct{}{}:
-	default: // it is awake already
-	}
-}
-
-// take returns the requests that wait, in order, up to a full batch.
-func (p *Publisher) take(batch []*request) []*request {
+// put adds the request to those that wait, unless the publisher is closed.
+func (p *Publisher) put(r *request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := min(len(p.waiting), p.config.MaxBatch)
-	batch = append(batch, p.waiting[:n]...)
-	p.waiting = slices.Delete(p.waiting, 0, n)
-	return batch
+	if p.closed {
+		return false
+	}
+	p.waiting = append(p.waiting, r)
+	return true
 }
 
-// run sends what is waiting as one pipeline, while the next one gathers. An append that
-// comes alone is sent alone, at once.
-func (p *Publisher) run() {
-	defer close(p.stopped)
-	var batch []*request
-	for closing := false; ; {
-		if batch = p.take(batch[:0]); len(batch) > 0 {
-			p.send(batch)
-			clear(batch)
-			continue
-		}
-		if closing {
-			return
-		}
-		select {
-		case <-p.wake:
-		case <-p.closing:
-			closing = true
-		}
-	}
+// sendWaiting sends the requests that wait, in order, up to a full batch, and reports
+// whether there were any. It needs the turn.
+func (p *Publisher) sendWaiting() bool {
+	p.mu.Lock()
+	n := min(len(p.waiting), p.config.MaxBatch)
+	batch := append(p.batch[:0], p.waiting[:n]...)
+	p.waiting = slices.Delete(p.waiting, 0, n)
+	p.mu.Unlock()
+	p.batch = batch
+	p.send(batch)
+	clear(batch) // nothing of them is kept alive
+	return n > 0
 }
 
 // send answers all requests of the batch but those whose caller has given up, which it

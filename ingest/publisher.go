@@ -106,13 +106,13 @@ type Publisher struct {
 	config  PublisherConfig
 	metrics *publisherMetrics
 
+	turn  chan struct{} // holds one token; who took it may send
+	batch []*request    // scratch of who has the turn
+	close func()
+
 	mu      sync.Mutex
 	waiting []*request
-	wake    chan struct{} // of capacity 1: something is waiting
-
-	close   func()
-	closing chan struct{}
-	stopped chan struct{}
+	closed  bool
 }
 
 var _ message.Publisher = (*Publisher)(nil)
@@ -137,13 +137,10 @@ func NewPublisher(client redis.UniversalClient, config PublisherConfig) (*Publis
 		return nil, fmt.Errorf("new publisher: %w", err)
 	}
 	p := &Publisher{
-		redis: client, config: config, metrics: metrics,
-		wake:    make(chan struct{}, 1),
-		closing: make(chan struct{}),
-		stopped: make(chan struct{}),
+		redis: client, config: config, metrics: metrics, turn: make(chan struct{}, 1),
 	}
-	p.close = sync.OnceFunc(func() { close(p.closing) })
-	go p.run()
+	p.turn <- struct{}{}
+	p.close = sync.OnceFunc(p.finish)
 	return p, nil
 }
 
@@ -180,8 +177,16 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 // Close waits for the appends that were accepted and refuses others. It is idempotent.
 func (p *Publisher) Close() error {
 	p.close()
-	<-p.stopped
 	return nil
+}
+
+func (p *Publisher) finish() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	<-p.turn // for good
+	for p.sendWaiting() {
+	}
 }
 
 func (a Append) check() error {
