@@ -360,6 +360,10 @@ func benchIdle(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	// What signing in took for a while is given back first: it would make connections cheap.
+	if err := sleepFor(ctx, b.cmd.Time); err != nil {
+		return err
+	}
 	before, err := usageOf(b.server.pids...)
 	if err != nil {
 		return err

@@ -20,16 +20,17 @@ func collectEarlier() {
 
 // giveBack returns memory to the system when the process has become quiet, until ctx ends.
 // The collector runs when the heap has grown enough, or after two minutes, so a server would
-// keep nearly twice what a crowd took that arrived and then sat still. It costs nothing
-// where much goes on, since there the collector runs anyway.
+// keep nearly twice what a crowd took that arrived and then sat still. What the last
+// collection found in use says nothing: it may have been in the middle of the crowd. It
+// costs nothing where much goes on, since there the collector runs anyway.
 func giveBack(ctx context.Context) error {
 	const (
 		quiet = 5 * time.Second // without a collection
-		worth = 16 << 20        // bytes that are more than what is in use needs
+		worth = 8 << 20         // bytes that are more than what is in use needs
 	)
 	tick := time.NewTicker(quiet)
 	defer tick.Stop()
-	last := memory()
+	last, given := memory(), uint64(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -37,10 +38,13 @@ func giveBack(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now := memory()
-		if now.collections == last.collections && now.held > now.live+now.live/4+worth {
-			runtime.GC() // what is pooled survives one collection
-			debug.FreeOSMemory()
-			now = memory()
+		if now.collections == last.collections && now.collections != given {
+			runtime.GC()
+			if now = memory(); now.held > now.live+now.live/8+worth {
+				debug.FreeOSMemory() // collects once more: what is pooled survives one collection
+				now = memory()
+			}
+			given = now.collections
 		}
 		last = now
 	}

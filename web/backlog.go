@@ -33,6 +33,7 @@ var (
 // to the net.Conn, so that all receivers of a room share the same bytes.
 type backlog struct {
 	conn net.Conn
+	cut  func() // ends the connection; the reader notices
 	now  nowWriter
 
 	mu       sync.Mutex
@@ -52,12 +53,12 @@ type backlog struct {
 
 func newBacklog(conn net.Conn) *backlog {
 	b := new(backlog)
-	b.open(conn)
+	b.open(conn, func() { conn.Close() })
 	return b
 }
 
-func (b *backlog) open(conn net.Conn) {
-	b.conn, b.lastData = conn, time.Now()
+func (b *backlog) open(conn net.Conn, cut func()) {
+	b.conn, b.cut, b.lastData = conn, cut, time.Now()
 	b.now.open(conn)
 }
 
@@ -186,7 +187,7 @@ func (b *backlog) fail(err error) error {
 	b.closed = errors.Join(errClosed, err)
 	b.waiting, b.pending, b.held = nil, 0, nil
 	b.signal()
-	b.conn.Close() // the reader notices
+	b.cut()
 	return b.closed
 }
 

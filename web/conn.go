@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -51,8 +52,11 @@ type conn struct {
 	unanswered atomic.Int32 // pings since the client was last heard
 	pulse      pulse
 
-	turn  sync.WaitGroup // a lender has it
-	error error          // with which serve ended
+	id    uint64           // among the open ones
+	state atomic.Int32     // who serves it
+	raw   syscall.RawConn  // nil: it cannot be parked
+	arm   func(fd uintptr) // made once: a closure per frame would be an allocation
+	armed bool             // by arm
 
 	mu      sync.Mutex
 	subs    []*subscription
@@ -67,8 +71,8 @@ func newConn(s *Server, net net.Conn, session domain.Session, name string) *conn
 	if kernel, ok := net.(interface{ SetWriteBuffer(int) error }); ok {
 		_ = kernel.SetWriteBuffer(sendBuffer) // else a slow reader has it grow to 4 MiB
 	}
-	c.in.open(net)
-	c.out.open(net)
+	c.in.conn = net
+	c.out.open(net, c.cut)
 	if s.cfg.Limits {
 		c.pace = rate.NewLimiter(framesPerSecond, frameBurst)
 	}
@@ -83,16 +87,16 @@ func (c *conn) welcome() {
 	})
 }
 
-// begin starts what run will stop. It is apart from it for the sake of run's stack.
+// begin starts what finish will stop.
 func (c *conn) begin() {
 	c.s.metrics.connections.Inc()
 	c.startPulse()
 }
 
-// run serves the connection until it ends, for whatever reason, and has let go of
-// everything when it returns.
-func (c *conn) run() {
-	err := c.listen()
+// finish lets go of everything, when the connection has ended with err. It returns when
+// the client has what it still is to get, or has been given up.
+func (c *conn) finish(err error) {
+	c.in.letGo()
 	c.stopPulse()
 	for _, sub := range c.subscriptions() {
 		c.drop(sub)
@@ -101,21 +105,8 @@ func (c *conn) run() {
 	c.s.metrics.connections.Dec()
 }
 
-// listen waits for frames and has them handled, until there is nothing more to read.
-func (c *conn) listen() error {
-	for {
-		err := c.in.await()
-		if err == nil {
-			err = c.s.sockets.serve(c)
-		}
-		if err != nil {
-			c.in.letGo()
-			return err
-		}
-	}
-}
-
-// serve handles what has come. A panic ends this connection only.
+// serve handles what has come, and waits for it if nothing has. A panic ends this
+// connection only.
 func (c *conn) serve() (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -298,7 +289,8 @@ func (c *conn) end(code int, reason string) {
 	c.mu.Unlock()
 	if first {
 		c.s.metrics.closed(code)
-		_ = c.net.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
+		_ = c.net.SetReadDeadline(time.Unix(1, 0)) // wakes whoever reads
+		c.s.sockets.wake(c)
 	}
 }
 
@@ -311,7 +303,10 @@ func (c *conn) closeFrame() []byte {
 }
 
 // cut ends the connection at once.
-func (c *conn) cut() { c.net.Close() }
+func (c *conn) cut() {
+	c.net.Close()
+	c.s.sockets.wake(c)
+}
 
 // close does the closing handshake, if there is anybody to do it with: err is why
 // reading ended.
@@ -326,7 +321,7 @@ func (c *conn) close(err error) {
 	case ok:
 		last = frames.Close(int(asked), "")
 	default:
-		c.cut() // so that the drainer, if there is one, does not wait for a client that is gone
+		c.net.Close() // so that the drainer, if there is one, does not wait for a client that is gone
 	}
 	c.out.finish(last)
 	c.out.wait()

@@ -30,38 +30,12 @@ import (
 // says nothing, in bytes of heap and of stacks. Its clients are bare descriptors, so
 // that all of it is the server's. The rest of a node's part of it is the hub's.
 func BenchmarkConn_idle(b *testing.B) {
-	store, rooms := domaintest.NewMemoryStore(), newFakeRooms(domaintest.NewMemoryStore())
-	owner := domain.User{ID: domain.UserID(domain.NewID()), Name: "Ada"}
-	made, err := rooms.CreateRoom(b.Context(), owner, "Room", domain.Public, "")
-	require.NoError(b, err)
-	hub := &idleHub{}
-	hub.subscribed.L = &hub.mu
-	server, err := web.New(web.Config{
-		Commands: rooms, Timeline: rooms, Views: store, Accounts: store, Hub: hub, Limits: true, Node: "n1",
-	})
-	require.NoError(b, err)
-	listener := httptest.NewServer(server)
-	defer listener.Close()
-	defer func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = server.Drain(ctx)
-	}()
-	subscribe := clientFrame(string(frames.Marshal(frames.Subscribe{ID: "1", Room: made.Event.Room})))
-	tokens := make([]string, b.N)
-	for i := range tokens {
-		tokens[i] = domain.NewID()
-		hash := sha256.Sum256([]byte(tokens[i]))
-		require.NoError(b, store.CreateSession(b.Context(), domain.Session{
-			ID: domain.NewID(), TokenHash: hex.EncodeToString(hash[:]),
-			User:      domain.User{ID: domain.UserID(domain.NewID()), Name: "Somebody"},
-			CreatedAt: domain.At(time.Now()), ExpiresAt: domain.At(time.Now().Add(time.Hour)),
-		}))
-	}
+	addr, tokens, subscribe, hub := idleServer(b, b.N)
 	before := memoryNow()
 	b.ResetTimer()
 	for _, token := range tokens {
-		defer join(b, listener.Listener.Addr().(*net.TCPAddr), token, subscribe)()
+		fd := join(b, addr, token, subscribe)
+		defer syscall.Close(fd)
 	}
 	hub.waitFor(b.N)
 	b.StopTimer()
@@ -69,6 +43,61 @@ func BenchmarkConn_idle(b *testing.B) {
 	b.ReportMetric(float64(after.heap-before.heap)/float64(b.N), "heap-B/conn")
 	b.ReportMetric(float64(after.stack-before.stack)/float64(b.N), "stack-B/conn")
 	b.ReportMetric(float64(after.rss-before.rss)/float64(b.N), "rss-B/conn")
+}
+
+// Connections that wait for their clients have no goroutine, and are there all the same.
+func TestConn_parkedHasNoGoroutine(t *testing.T) {
+	const n = 50
+	addr, token, subscribe, hub := idleServer(t, 1)
+	before := runtime.NumGoroutine()
+	var clients []int
+	for range n {
+		fd := join(t, addr, token[0], subscribe)
+		t.Cleanup(func() { syscall.Close(fd) })
+		clients = append(clients, fd)
+	}
+	hub.waitFor(n)
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+n/2 }, 10*time.Second, 10*time.Millisecond,
+		"lenders end after a second")
+	for _, fd := range clients {
+		_, err := syscall.Write(fd, subscribe)
+		require.NoError(t, err)
+	}
+	hub.waitFor(2 * n)
+}
+
+// idleServer serves WebSockets, with sessions for n people, to whom its hub delivers
+// nothing. It returns the frame that subscribes to its one room, too.
+func idleServer(tb testing.TB, n int) (addr *net.TCPAddr, tokens []string, subscribe []byte, hub *idleHub) {
+	store, rooms := domaintest.NewMemoryStore(), newFakeRooms(domaintest.NewMemoryStore())
+	owner := domain.User{ID: domain.UserID(domain.NewID()), Name: "Ada"}
+	made, err := rooms.CreateRoom(tb.Context(), owner, "Room", domain.Public, "")
+	require.NoError(tb, err)
+	hub = &idleHub{}
+	hub.subscribed.L = &hub.mu
+	server, err := web.New(web.Config{
+		Commands: rooms, Timeline: rooms, Views: store, Accounts: store, Hub: hub, Limits: true, Node: "n1",
+	})
+	require.NoError(tb, err)
+	listener := httptest.NewServer(server)
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = server.Drain(ctx)
+		listener.Close()
+	})
+	tokens = make([]string, n)
+	for i := range tokens {
+		tokens[i] = domain.NewID()
+		hash := sha256.Sum256([]byte(tokens[i]))
+		require.NoError(tb, store.CreateSession(tb.Context(), domain.Session{
+			ID: domain.NewID(), TokenHash: hex.EncodeToString(hash[:]),
+			User:      domain.User{ID: domain.UserID(domain.NewID()), Name: "Somebody"},
+			CreatedAt: domain.At(time.Now()), ExpiresAt: domain.At(time.Now().Add(time.Hour)),
+		}))
+	}
+	subscribe = clientFrame(string(frames.Marshal(frames.Subscribe{ID: "1", Room: made.Event.Room})))
+	return listener.Listener.Addr().(*net.TCPAddr), tokens, subscribe, hub
 }
 
 // idleHub lets everybody in and delivers nothing.
@@ -99,9 +128,8 @@ func (h *idleHub) waitFor(n int) {
 	}
 }
 
-// join opens a WebSocket, subscribes, and holds nothing but the descriptor, which the
-// returned function closes.
-func join(tb testing.TB, addr *net.TCPAddr, token string, subscribe []byte) (leave func()) {
+// join opens a WebSocket, subscribes, and holds nothing but the descriptor that it returns.
+func join(tb testing.TB, addr *net.TCPAddr, token string, subscribe []byte) (fd int) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	require.NoError(tb, err)
 	require.NoError(tb, syscall.Connect(fd, &syscall.SockaddrInet4{Port: addr.Port, Addr: [4]byte(addr.IP.To4())}))
@@ -117,7 +145,7 @@ func join(tb testing.TB, addr *net.TCPAddr, token string, subscribe []byte) (lea
 	require.Equal(tb, http.StatusSwitchingProtocols, res.StatusCode, string(reply[:n]))
 	_, err = syscall.Write(fd, subscribe)
 	require.NoError(tb, err)
-	return func() { syscall.Close(fd) }
+	return fd
 }
 
 // clientFrame is a masked text frame; its mask is zero.

@@ -8,47 +8,19 @@ import (
 	"math"
 	"net"
 	"sync"
-	"syscall"
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 )
 
 // inbound is the reading side of a connection. As long as nothing comes it holds no
-// buffer, so that an idle connection costs none.
+// buffer.
 type inbound struct {
-	conn  net.Conn
-	raw   syscall.RawConn       // nil: one cannot wait without a buffer
-	came  func(fd uintptr) bool // made once: a closure per read would be an allocation
-	asked bool                  // by came, since the waiting began
-	box   *inbox                // what has come; nil while nothing has
+	conn net.Conn
+	box  *inbox // what has come; nil while nothing has
 }
 
-func (in *inbound) open(conn net.Conn) {
-	in.conn = conn
-	if sc, ok := conn.(syscall.Conn); ok && canPeek {
-		in.raw, _ = sc.SyscallConn()
-		in.came = func(fd uintptr) bool {
-			// Asked again, it has come: that is what one was woken for.
-			asked := in.asked
-			in.asked = true
-			return asked || peek(fd)
-		}
-	}
-}
-
-// await blocks until something has come. It is where a connection spends its life, on a
-// stack of 2 KiB: what it calls must stay shallow, and borrow no buffer, since that may
-// allocate, for which the stack would grow and not become small again.
-func (in *inbound) await() error {
-	if in.raw == nil {
-		return in.take()
-	}
-	in.asked = false
-	return in.raw.Read(in.came)
-}
-
-// take puts what has come into the box.
+// take puts what has come into the box. It blocks until something has.
 func (in *inbound) take() error {
 	if in.box != nil {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -44,13 +45,12 @@ func (s *Server) serveWS(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client was told
 	}
-	// The handler returns, which gives back net/http's buffers and goroutine stack, and
-	// gorilla's with it; the connection has one small goroutine of its own.
+	// The handler returns, which gives back net/http's buffers and goroutine, and gorilla's.
 	c := newConn(s, ws.NetConn(), who.Session, requestID(r.Context()))
 	if !s.sockets.start(c) { // the node began to stop just now
 		c.begin()
 		c.goodbye(spread(0))
-		c.run()
+		c.finish(errClosed)
 	}
 }
 
@@ -71,24 +71,28 @@ func takeTokenOfProtocol(r *http.Request) {
 	}
 }
 
-// sockets are the open connections of this node.
+// sockets are the open connections of this node. One that waits for its client is parked:
+// the poller knows it, and it has no goroutine. What has come is handled by a lender, one
+// of a few goroutines whose stacks have grown for it, which parks it again.
 type sockets struct {
 	buffers sync.Pool // gorilla's, for the answer to an upgrade
 
 	mu       sync.Mutex
-	open     map[*conn]struct{}
+	open     map[uint64]*conn // by id
+	ids      uint64
 	draining bool
-	turns    chan *conn // to lenders; made with the first connection, closed with the last
+	poller   *poller    // nil: no connection is parked
+	turns    chan *conn // to lenders that wait
 	running  sync.WaitGroup
 
 	idle atomic.Int32 // lenders that wait
 }
 
-func newSockets(Config) *sockets { return &sockets{open: map[*conn]struct{}{}} }
+func newSockets(Config) *sockets { return &sockets{open: map[uint64]*conn{}} }
 
-// start welcomes the client and runs its connection in a goroutine of its own, unless
-// the node stops. Whoever was welcomed is in the list: a client may end its session at
-// once and expects to hear of it.
+// start welcomes the client and has its connection served, unless the node stops. Whoever
+// was welcomed is in the list: a client may end its session at once and expects to hear
+// of it.
 func (k *sockets) start(c *conn) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -99,66 +103,49 @@ func (k *sockets) start(c *conn) bool {
 	if len(k.open) == 0 {
 		k.turns = make(chan *conn)
 	}
-	k.open[c] = struct{}{}
+	k.ids++
+	c.id = k.ids
+	if sc, ok := c.net.(syscall.Conn); ok {
+		if poller := k.polling(); poller != nil {
+			c.raw, _ = sc.SyscallConn()
+			c.arm = func(fd uintptr) { c.armed = poller.arm(fd, c.id) == nil }
+		}
+	}
+	k.open[c.id] = c
+	k.running.Add(1)
 	c.begin()
-	k.running.Go(func() {
-		defer k.remove(c)
-		c.run()
-	})
+	if !c.park() {
+		k.lend(c)
+	}
 	return true
+}
+
+// polling returns the poller, which lives from the first connection that needs it to the
+// last of all; nil if there can be none. It is called with mu held.
+func (k *sockets) polling() *poller {
+	if k.poller == nil {
+		p, err := newPoller()
+		if err != nil {
+			return nil
+		}
+		k.poller = p
+		k.running.Go(func() { k.poll(p) })
+	}
+	return k.poller
 }
 
 func (k *sockets) remove(c *conn) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.open, c)
+	delete(k.open, c.id)
 	if len(k.open) == 0 {
 		close(k.turns)
-	}
-}
-
-// What is kept for the next who needs a stack.
-const (
-	idleLenders = 1024
-	lenderTime  = time.Second
-)
-
-// serve has c.serve run by a lender, and returns what it does. A stack that has grown to
-// handle one frame does not become small again, and 10,000 of them are most of what idle
-// connections would cost; a handful of lenders has those, and the connections keep the
-// smallest that there is. It costs a switch of goroutines per frame, half a microsecond;
-// a new goroutine each time would cost four times that, to grow its stack.
-func (k *sockets) serve(c *conn) error {
-	c.turn.Add(1)
-	select {
-	case k.turns <- c:
-	default:
-		k.running.Go(func() { k.lend(c) })
-	}
-	c.turn.Wait()
-	return c.error
-}
-
-// lend serves connections until there is none for a while.
-func (k *sockets) lend(c *conn) {
-	turns := k.turns // c is open, so they are not closed yet
-	patience := time.NewTimer(lenderTime)
-	defer patience.Stop()
-	for open := true; open; {
-		c.error = c.serve()
-		c.turn.Done()
-		if k.idle.Add(1) > idleLenders {
-			k.idle.Add(-1)
-			return
+		if k.poller != nil {
+			k.poller.close()
+			k.poller = nil
 		}
-		patience.Reset(lenderTime)
-		select {
-		case c, open = <-turns:
-		case <-patience.C:
-			open = false
-		}
-		k.idle.Add(-1)
 	}
+	k.running.Done()
 }
 
 // list returns the connections that are open now.
@@ -166,7 +153,7 @@ func (k *sockets) list() []*conn {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	all := make([]*conn, 0, len(k.open))
-	for c := range k.open {
+	for _, c := range k.open {
 		all = append(all, c)
 	}
 	return all

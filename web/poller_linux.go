@@ -1,0 +1,74 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// poller is an epoll(7) instance: it tells of sockets on which something has come. A
+// connection that waits there has neither a goroutine nor a buffer. Go's own poller, which
+// has the instance as one of its descriptors, wakes the one goroutine that calls wait.
+type poller struct {
+	file   *os.File
+	raw    syscall.RawConn
+	events []unix.EpollEvent
+	n      int
+	err    error
+	look   func(fd uintptr) bool // made once: a closure per wait would be an allocation
+}
+
+func newPoller() (*poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make an epoll instance: %w", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // else Go would not wait for it
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), events: make([]unix.EpollEvent, 256)}
+	p.raw, err = p.file.SyscallConn()
+	p.look = func(fd uintptr) bool {
+		for {
+			p.n, p.err = unix.EpollWait(int(fd), p.events, 0)
+			if !errors.Is(p.err, unix.EINTR) {
+				return p.n != 0
+			}
+		}
+	}
+	return p, err
+}
+
+// arm has wait return id once, as soon as there is something to read on the socket, be it
+// the end or an error. A socket that is closed is forgotten.
+func (p *poller) arm(fd uintptr, id uint64) error {
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(id), Pad: int32(id >> 32)}
+	var err error
+	_ = p.raw.Control(func(epoll uintptr) {
+		err = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_MOD, int(fd), &event)
+		if errors.Is(err, unix.ENOENT) {
+			err = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_ADD, int(fd), &event)
+		}
+	})
+	return err
+}
+
+// wait calls f with the id of each socket on which something has come. It blocks until
+// there is one, and fails after close.
+func (p *poller) wait(f func(id uint64)) error {
+	if err := p.raw.Read(p.look); err != nil {
+		return err
+	}
+	if p.err != nil {
+		return p.err
+	}
+	for _, e := range p.events[:p.n] {
+		f(uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32)
+	}
+	return nil
+}
+
+func (p *poller) close() { p.file.Close() }

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package web
+
+import "errors"
+
+// poller is for systems that have none here: each connection keeps a goroutine and a buffer.
+type poller struct{}
+
+func newPoller() (*poller, error)          { return nil, errors.ErrUnsupported }
+func (*poller) arm(uintptr, uint64) error  { return errors.ErrUnsupported }
+func (*poller) wait(func(id uint64)) error { return errors.ErrUnsupported }
+func (*poller) close()                     {}
