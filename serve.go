@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"confab/web"
 )
 
 // The parts of one process, in the order of their start. They stop in the reverse
@@ -135,9 +137,11 @@ func listen(cfg Config, front http.Handler, parts launcher, log *slog.Logger) (s
 }
 
 func serveOn(ln net.Listener, h http.Handler, parts launcher) (stop func()) {
+	const headerTime = 5 * time.Second
+	ln = web.DeferAccept(ln, headerTime)
 	srv := &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
+		ReadHeaderTimeout: headerTime,
 		// Nobody holds a connection by sending a body, or taking an answer, for ever. Both
 		// are longer than web's limit for a request; a WebSocket sheds them at its upgrade.
 		ReadTimeout:    20 * time.Second,

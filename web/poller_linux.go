@@ -71,4 +71,4 @@ func (p *poller) wait(f func(id uint64)) error {
 	return nil
 }
 
-func (p *poller) close() { p.file.Close() }
+func (p *poller) close() { _ = p.file.Close() }
