@@ -39,6 +39,9 @@ func (p Partition) Room(room RoomID) string { return RoomKey(p.Log(), room) }
 //	state         seq of the newest event that changed the room's state
 //	since         the keys of all events from this seq on are in this hash; while it is
 //	              absent, nothing is appended: the room has to be repaired
+//	trimmed       "<since> <ms>", while it is for the present since: of the keys before
+//	              since, no UUIDv7 has a later time (its first 48 bits) than ms, so that a
+//	              key that has is known to be none of them
 //	frozen        set while nodes gather what they know of a room that went back
 //	k:<user>:<key>  seq of the event that was sent with the key
 func (p Partition) Meta(room RoomID) string { return MetaKey(p.Log(), room) }

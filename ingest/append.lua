@@ -18,9 +18,19 @@
 --                                   go-redis loses its place in a list that holds OOM
 local call, log = redis.call, KEYS[1]
 
+-- isUnused reports whether a key is none of those that were trimmed, up to since: it is a
+-- UUIDv7 and begins with a later time than all of them (see domain.Partition.Meta). Whose
+-- clock made it does not matter, only that two equal keys have equal times.
+local function isUnused(key, since, trimmed)
+  local upTo, latest = string.match(trimmed or '', '^(%d+) (%d+)$')
+  if upTo ~= since then return false end
+  local high, low = string.match(key, ':(%x%x%x%x%x%x%x%x)%-(%x%x%x%x)%-7%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$')
+  return high and tonumber(high .. low, 16) > tonumber(latest)
+end
+
 local function append(room, meta, channel, key, floor, expect, checked, changes, uuid, metadata, opening, rest)
-  local known = call('HMGET', meta, 'head', 'state', 'since', key)
-  local head, state, since, seen = known[1], known[2], known[3], known[4]
+  local known = call('HMGET', meta, 'head', 'state', 'since', 'trimmed', key)
+  local head, state, since, trimmed, seen = known[1], known[2], known[3], known[4], known[5]
 
   local new = not since
   if new then
@@ -36,7 +46,7 @@ local function append(room, meta, channel, key, floor, expect, checked, changes,
     return {'dup', seen, first and first[2][2] or ''}
   end
   if floor ~= head and tonumber(floor) > tonumber(head) then return {'behind'} end
-  if key ~= '' and since ~= '1' and tonumber(since) > tonumber(checked) then
+  if key ~= '' and since ~= '1' and tonumber(since) > tonumber(checked) and not isUnused(key, since, trimmed) then
     return {'ask', since}
   end
   if expect ~= '' and expect ~= state then return {'stale', state} end

@@ -17,6 +17,7 @@ import (
 type modelRoom struct {
 	head, state, since uint64
 	keys               map[string]uint64
+	trimmed            int // the latest time of a UUIDv7 that was trimmed; -1: not known
 	metaLost           bool
 	streamLost         bool // its entries are
 	streamGone         bool // the key is, too
@@ -28,7 +29,7 @@ func (m *modelRoom) publish(key string, floor, expect, checked uint64, anyState,
 		return 0, ErrBehind
 	}
 	if m.metaLost { // nobody knows of the room: it is new
-		*m = modelRoom{since: 1, keys: map[string]uint64{}}
+		*m = modelRoom{since: 1, keys: map[string]uint64{}, trimmed: 0}
 	}
 	seq := m.keys[key]
 	switch {
@@ -36,7 +37,7 @@ func (m *modelRoom) publish(key string, floor, expect, checked uint64, anyState,
 		return seq, &DuplicateError{Seq: seq}
 	case floor > m.head:
 		return 0, ErrBehind
-	case key != "" && m.since > 1 && checked < m.since:
+	case key != "" && m.since > 1 && checked < m.since && (m.trimmed < 0 || timeOf(key) <= m.trimmed):
 		return 0, &AskError{Since: m.since}
 	case !anyState && expect != m.state:
 		return 0, &StaleError{State: m.state}
@@ -52,6 +53,19 @@ func (m *modelRoom) publish(key string, floor, expect, checked uint64, anyState,
 		m.state = m.head
 	}
 	return m.head, nil
+}
+
+// timedKey is a UUIDv7 of millisecond ms, and timeOf returns that, 0 for other keys.
+func timedKey(ms int) string {
+	return fmt.Sprintf("k:a:%08x-%04x-7000-8000-00000000000a", ms>>16, ms&0xffff)
+}
+
+func timeOf(key string) int {
+	var high, low int
+	if n, _ := fmt.Sscanf(key, "k:a:%08x-%04x-7000-8000-00000000000a", &high, &low); n < 2 {
+		return 0
+	}
+	return high<<16 | low
 }
 
 // TestAppendScript_model appends to two rooms of one partition, several events in one run
@@ -80,7 +94,7 @@ func TestAppendScript_model(t *testing.T) {
 						room, model := drawRoom(rt)
 						a := Append{
 							Log: partition.Log(), Room: room, ID: domain.NewID(), Payload: []byte("{}"), SeqAt: 1,
-							Key:   rapid.SampledFrom([]string{"", "k:a:1", "k:a:2", "k:a:3", "k:b:1", "k:b:" + domain.NewID()}).Draw(rt, "key"),
+							Key:   rapid.SampledFrom([]string{"", "k:a:1", "k:a:2", "k:a:3", "k:b:1", "k:b:" + domain.NewID(), timedKey(0xfffe), timedKey(0x10001), timedKey(1 << 40), timedKey(1<<40 + 1)}).Draw(rt, "key"),
 							Floor: near(model.head), State: near(model.state), Checked: near(model.since),
 							AnyState: rapid.Bool().Draw(rt, "any state"), ChangesRoom: rapid.Bool().Draw(rt, "changes"),
 						}
@@ -112,12 +126,21 @@ func TestAppendScript_model(t *testing.T) {
 					}
 					for key, seq := range model.keys {
 						if seq < keep {
+							if model.trimmed >= 0 {
+								model.trimmed = max(model.trimmed, timeOf(key))
+							}
 							require.NoError(rt, client.HDel(ctx, partition.Meta(room), key).Err())
 							delete(model.keys, key)
 						}
 					}
 					model.since = keep
 					require.NoError(rt, client.HSet(ctx, partition.Meta(room), "since", keep).Err())
+					if rapid.IntRange(0, 9).Draw(rt, "seldom") == 0 {
+						model.trimmed = -1 // an older projector knew nothing of it
+					}
+					if model.trimmed >= 0 {
+						require.NoError(rt, client.HSet(ctx, partition.Meta(room), "trimmed", fmt.Sprint(keep, " ", model.trimmed)).Err())
+					}
 					require.NoError(rt, client.XTrimMinID(ctx, partition.Room(room), streamID(keep)).Err())
 				},
 				"lose the stream": func(rt *rapid.T) {

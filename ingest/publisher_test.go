@@ -101,6 +101,18 @@ func TestPublisher_answers(t *testing.T) {
 			require.NoError(t, publish(room, MetaKeyField, "k:u:made here", MetaChecked, strconv.Itoa(neverUsed)))
 			require.NoError(t, publish(room), "without a key there is nothing to ask")
 		})
+		t.Run("keys in the archive, none of which is as late", func(t *testing.T) {
+			room := with(t)
+			const early, latest, late = "k:u:01900000-0000-7abc-8abc-0123456789ab", "k:u:01900000-0001-7abc-8abc-0123456789ab", "k:u:01900000-0002-7abc-8abc-0123456789ab"
+			require.NoError(t, client.HSet(ctx, partition.Meta(room), "since", 4, "trimmed", fmt.Sprint("4 ", 0x019000000001)).Err())
+			for _, key := range []string{early, latest, "k:u:other", "k:u:01900000-0002-4abc-8abc-0123456789ab", late + "0"} {
+				require.Equal(t, &AskError{Since: 4}, publish(room, MetaKeyField, key), key)
+			}
+			require.NoError(t, publish(room, MetaKeyField, late))
+			require.Equal(t, "6", head(room))
+			require.NoError(t, client.HSet(ctx, partition.Meta(room), "since", 5).Err())
+			require.Equal(t, &AskError{Since: 5}, publish(room, MetaKeyField, "k:u:01900000-0003-7abc-8abc-0123456789ab"), "that is for another since")
+		})
 		t.Run("meta lost", func(t *testing.T) {
 			room := with(t)
 			require.NoError(t, client.Del(ctx, partition.Meta(room)).Err())

@@ -33,6 +33,7 @@ func seqOf(id string) uint64 {
 
 // fixture is a Redis with rooms in it, a store, and projectors between them.
 type fixture struct {
+	keyOf func(seq uint64) string // of next; nil: key-<seq>
 	t     *testing.T
 	s     server
 	redis *redis.Client
@@ -63,6 +64,9 @@ func (f *fixture) next(room domain.RoomID) domain.Record {
 	seq := f.heads[room]
 	e := domain.Event{Room: room, Seq: seq, Kind: domain.MessagePosted, ID: domain.NewID(), At: domain.At(time.Now()),
 		Actor: ada, Key: fmt.Sprintf("key-%d", seq), Body: fmt.Sprintf("message %d", seq)}
+	if f.keyOf != nil {
+		e.Key = f.keyOf(seq)
+	}
 	if seq == 1 {
 		e.Kind, e.Body, e.Name, e.Visibility = domain.RoomCreated, "", "a room", domain.Public
 	}

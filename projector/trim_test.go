@@ -30,7 +30,45 @@ func TestTrim_roomKeepsItsHotWindowAndItsKeys(t *testing.T) {
 		require.Equal(t, "2000", meta["head"])
 		require.NotContains(t, meta, domain.KeyField(ada.ID, fmt.Sprint("key-", first-1)))
 		require.Contains(t, meta, domain.KeyField(ada.ID, fmt.Sprint("key-", first)))
-		require.Len(t, meta, len(seqs)+2)
+		require.Equal(t, fmt.Sprint(first, " 0"), meta["trimmed"], "none of them was a UUIDv7")
+		require.Len(t, meta, len(seqs)+3)
+	})
+}
+
+// What ingest knows of the keys that are trimmed is their latest time, and that of all of
+// them or nothing.
+func TestTrim_keepsTheLatestTimeOfKeys(t *testing.T) {
+	const base = 0x0190_0000_0000
+	onBoth(t, func(t *testing.T, s server) {
+		f := newFixture(t, s)
+		f.keyOf = func(seq uint64) string {
+			if seq%3 == 0 {
+				return fmt.Sprint("key-", seq)
+			}
+			ms := base + seq
+			if seq == 7 {
+				ms += 1000 // a client whose clock goes wrong
+			}
+			return fmt.Sprintf("%08x-%04x-7abc-8abc-0123456789ab", ms>>16, ms&0xffff)
+		}
+		room := newRoom()
+		trimmed := func() string { return f.redis.HGet(t.Context(), part.Meta(room), "trimmed").Val() }
+		since := func() string { return f.redis.HGet(t.Context(), part.Meta(room), "since").Val() }
+		change := func(c *projector.Config) { c.HotWindow, c.LeaseTTL = 4, time.Minute }
+		p := f.archivedBy(room, 6, change)
+		f.eventually("trimmed to 3", func() bool { return trimmed() == fmt.Sprint("3 ", base+2) })
+		f.archived(f.says(room, 20))
+		f.eventually("trimmed beyond 8", func() bool {
+			first := f.roomStream(room)[0]
+			return first > 8 && trimmed() == fmt.Sprint(first, " ", base+1007)
+		})
+
+		p.stop()
+		require.NoError(t, f.redis.HSet(t.Context(), part.Meta(room), "trimmed", fmt.Sprint("2 ", base)).Err())
+		before := since() // of a projector that trimmed and did not know of the field
+		f.archivedBy(room, 20, change)
+		f.eventually("trimmed", func() bool { return since() != before })
+		require.Empty(t, trimmed())
 	})
 }
 
