@@ -79,13 +79,18 @@ func (p *Publisher) wait(ctx context.Context, r *request) answer {
 		case a := <-r.done:
 			return a
 		case <-p.turn:
-			if len(r.done) == 0 {
-				p.sendWaiting()
-			}
-			p.turn <- struct{}{}
+			p.useTurn(r)
 		case <-ctx.Done():
 			return answer{err: domain.Unavailable("the log", ctx.Err())}
 		}
+	}
+}
+
+// useTurn sends what waits, unless r was answered meanwhile, and gives the turn back.
+func (p *Publisher) useTurn(r *request) {
+	defer func() { p.turn <- struct{}{} }() // also when sending panics: nobody else may suffer
+	if len(r.done) == 0 {
+		p.sendWaiting()
 	}
 }
 

@@ -147,7 +147,8 @@ func NewPublisher(client redis.UniversalClient, config PublisherConfig) (*Publis
 // Append appends an event and returns when Redis has answered: with the seq, or with a
 // *DuplicateError (and the first event's seq), *StaleError, *AskError or ErrBehind, in
 // which cases nothing was appended; or with a CodeUnavailable error, and then the event may
-// have been appended or not: append it again with the same key to find out.
+// have been appended or not: append it again with the same key to find out. Who happens to send
+// for other callers, too, returns after ctx has ended by up to Timeout.
 func (p *Publisher) Append(ctx context.Context, a Append) (seq uint64, err error) {
 	if err := a.check(); err != nil {
 		return 0, err

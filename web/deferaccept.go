@@ -49,6 +49,7 @@ type accepted struct {
 // silent is a connection whose client has said nothing yet.
 type silent struct {
 	net.Conn
+	raw   syscall.RawConn
 	timer *time.Timer
 }
 
@@ -126,7 +127,7 @@ func (l *deferredListener) await(conn net.Conn) bool {
 	if err := raw.Control(func(fd uintptr) { ok = l.poller.arm(fd, id) == nil }); err != nil || !ok {
 		return false
 	}
-	l.silent[id] = &silent{conn, time.AfterFunc(l.within, func() {
+	l.silent[id] = &silent{conn, raw, time.AfterFunc(l.within, func() {
 		if c := l.remove(id); c != nil {
 			_ = c.Close()
 		}
@@ -144,6 +145,7 @@ func (l *deferredListener) remove(id uint64) net.Conn {
 	}
 	delete(l.silent, id)
 	c.timer.Stop()
+	_ = c.raw.Control(l.poller.forget) // it fails if it is closed, and forgotten
 	return c.Conn
 }
 

@@ -56,6 +56,11 @@ func (p *poller) arm(fd uintptr, id uint64) error {
 	return err
 }
 
+// forget undoes arm.
+func (p *poller) forget(fd uintptr) {
+	_ = p.raw.Control(func(epoll uintptr) { _ = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_DEL, int(fd), nil) })
+}
+
 // wait calls f with the id of each socket on which something has come. It blocks until
 // there is one, and fails after close.
 func (p *poller) wait(f func(id uint64)) error {

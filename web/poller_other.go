@@ -9,5 +9,6 @@ type poller struct{}
 
 func newPoller() (*poller, error)          { return nil, errors.ErrUnsupported }
 func (*poller) arm(uintptr, uint64) error  { return errors.ErrUnsupported }
+func (*poller) forget(uintptr)             {}
 func (*poller) wait(func(id uint64)) error { return errors.ErrUnsupported }
 func (*poller) close()                     {}
