@@ -29,7 +29,7 @@ func (m *modelRoom) publish(key string, floor, expect, checked uint64, anyState,
 		return 0, ErrBehind
 	}
 	if m.metaLost { // nobody knows of the room: it is new
-		*m = modelRoom{since: 1, keys: map[string]uint64{}, trimmed: 0}
+		*m = modelRoom{since: 1, keys: map[string]uint64{}}
 	}
 	seq := m.keys[key]
 	switch {

@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -39,7 +38,7 @@ const (
 type conn struct {
 	s    *Server
 	net  net.Conn
-	in   inbound
+	in   *inbox // what has come; nil while nothing has
 	out  backlog
 	name string // in the log
 
@@ -54,8 +53,7 @@ type conn struct {
 
 	id    uint64           // among the open ones
 	state atomic.Int32     // who serves it
-	raw   syscall.RawConn  // nil: it cannot be parked
-	arm   func(fd uintptr) // made once: a closure per frame would be an allocation
+	arm   func(fd uintptr) // made once: a closure per frame would be an allocation; nil: it cannot be parked
 	armed bool             // by arm
 
 	mu      sync.Mutex
@@ -71,7 +69,6 @@ func newConn(s *Server, net net.Conn, session domain.Session, name string) *conn
 	if kernel, ok := net.(interface{ SetWriteBuffer(int) error }); ok {
 		_ = kernel.SetWriteBuffer(sendBuffer) // else a slow reader has it grow to 4 MiB
 	}
-	c.in.conn = net
 	c.out.open(net, c.cut)
 	if s.cfg.Limits {
 		c.pace = rate.NewLimiter(framesPerSecond, frameBurst)
@@ -96,7 +93,7 @@ func (c *conn) begin() {
 // finish lets go of everything, when the connection has ended with err. It returns when
 // the client has what it still is to get, or has been given up.
 func (c *conn) finish(err error) {
-	c.in.letGo()
+	c.letGo()
 	c.stopPulse()
 	for _, sub := range c.subscriptions() {
 		c.drop(sub)
@@ -114,12 +111,12 @@ func (c *conn) serve() (err error) {
 			c.end(closeCodeOf(c.s.shown(context.Background(), err).Code), "internal error")
 		}
 	}()
-	if err := c.in.take(); err != nil {
+	if err := c.take(); err != nil {
 		return err
 	}
 	ctx := context.Background()
-	c.in.box.control = c.control
-	for !c.in.box.empty() {
+	c.in.control = c.control
+	for !c.in.empty() {
 		kind, msg, err := c.read(ctx)
 		c.slowDown()
 		switch {
@@ -141,7 +138,7 @@ func (c *conn) serve() (err error) {
 			return errClosed
 		}
 	}
-	c.in.letGo()
+	c.letGo()
 	return nil
 }
 
@@ -177,7 +174,7 @@ var errTooLarge = errors.New("frame is too large")
 // that is too large is answered with an error, and then errTooLarge returned. Any sign of
 // life counts like a pong: the client may be busy sending one long frame.
 func (c *conn) read(ctx context.Context) (kind byte, msg []byte, err error) {
-	box := c.in.box
+	box := c.in
 	if kind, err = box.next(); err != nil {
 		return 0, nil, err
 	}

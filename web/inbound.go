@@ -13,32 +13,26 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// inbound is the reading side of a connection. As long as nothing comes it holds no
-// buffer.
-type inbound struct {
-	conn net.Conn
-	box  *inbox // what has come; nil while nothing has
-}
-
-// take puts what has come into the box. It blocks until something has.
-func (in *inbound) take() error {
-	if in.box != nil {
+// take puts what has come into the inbox. It blocks until something has. As long as
+// nothing comes a connection holds none.
+func (c *conn) take() error {
+	if c.in != nil {
 		return nil
 	}
-	in.box = borrowInbox(in.conn)
-	n, err := in.conn.Read(in.box.buf[:])
-	in.box.w = n
+	c.in = borrowInbox(c.net)
+	n, err := c.net.Read(c.in.buf[:])
+	c.in.w = n
 	if n > 0 {
 		return nil // an error comes again
 	}
 	return err
 }
 
-// letGo gives the box back.
-func (in *inbound) letGo() {
-	if in.box != nil {
-		in.box.giveBack()
-		in.box = nil
+// letGo gives the inbox back.
+func (c *conn) letGo() {
+	if c.in != nil {
+		c.in.giveBack()
+		c.in = nil
 	}
 }
 

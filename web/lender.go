@@ -13,7 +13,7 @@ const (
 // returns false if that cannot be, or if it was woken meanwhile: then who calls goes on
 // serving it, and otherwise touches it no more.
 func (c *conn) park() bool {
-	if c.raw == nil || c.raw.Control(c.arm) != nil || !c.armed {
+	if c.arm == nil || c.out.now.raw.Control(c.arm) != nil || !c.armed {
 		return false // serve waits itself, or hears of the end
 	}
 	if c.state.CompareAndSwap(served, parked) {

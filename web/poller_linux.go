@@ -30,7 +30,9 @@ func newPoller() (*poller, error) {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
 	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), events: make([]unix.EpollEvent, 256)}
-	p.raw, err = p.file.SyscallConn()
+	if p.raw, err = p.file.SyscallConn(); err != nil {
+		return nil, errors.Join(err, p.file.Close())
+	}
 	p.look = func(fd uintptr) bool {
 		for {
 			p.n, p.err = unix.EpollWait(int(fd), p.events, 0)
@@ -39,7 +41,7 @@ func newPoller() (*poller, error) {
 			}
 		}
 	}
-	return p, err
+	return p, nil
 }
 
 // arm has wait return id once, as soon as there is something to read on the socket, be it
@@ -47,13 +49,13 @@ func newPoller() (*poller, error) {
 func (p *poller) arm(fd uintptr, id uint64) error {
 	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(id), Pad: int32(id >> 32)}
 	var err error
-	_ = p.raw.Control(func(epoll uintptr) {
+	closed := p.raw.Control(func(epoll uintptr) {
 		err = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_MOD, int(fd), &event)
 		if errors.Is(err, unix.ENOENT) {
 			err = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_ADD, int(fd), &event)
 		}
 	})
-	return err
+	return errors.Join(closed, err)
 }
 
 // forget undoes arm.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -105,9 +104,8 @@ func (k *sockets) start(c *conn) bool {
 	}
 	k.ids++
 	c.id = k.ids
-	if sc, ok := c.net.(syscall.Conn); ok {
+	if c.out.now.raw != nil {
 		if poller := k.polling(); poller != nil {
-			c.raw, _ = sc.SyscallConn()
 			c.arm = func(fd uintptr) { c.armed = poller.arm(fd, c.id) == nil }
 		}
 	}
