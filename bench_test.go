@@ -94,9 +94,11 @@ func TestBench_refusesWhatItCannotRun(t *testing.T) {
 }
 
 func TestBench_lists(t *testing.T) {
-	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), []string{"bench", "--list"}, nil, &out, &out))
-	for _, s := range benchScenarios {
-		assert.Contains(t, out.String(), s.name)
+	for _, flag := range []string{"--list", "-list"} {
+		var out bytes.Buffer
+		require.NoError(t, run(t.Context(), []string{"bench", flag}, nil, &out, &out))
+		for _, s := range benchScenarios {
+			assert.Contains(t, out.String(), s.name)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +62,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	if err := env.checkNames(parser); err != nil {
 		return err
 	}
-	command, err := parser.Parse(args) // calls Config.Validate, too
+	command, err := parser.Parse(twoDashes(args)) // calls Config.Validate, too
 	if err != nil {
 		return fmt.Errorf("%w; confab --help lists what there is", err)
 	}
@@ -73,6 +74,17 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	command.BindTo(stdout, (*io.Writer)(nil))
 	command.Bind(cmds.Config, log)
 	return command.Run()
+}
+
+// twoDashes lets flags begin with one dash, too, as Go's own tools do; only -h is short.
+func twoDashes(args []string) []string {
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if len(arg) > 2 && arg[0] == '-' && arg[1] != '-' && (arg[1] < '0' || arg[1] > '9') {
+			args[i] = "-" + arg
+		}
+	}
+	return args
 }
 
 type configCmd struct{}
