@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { Api } from "./harness/api.ts";
 import { exactly } from "./harness/history.ts";
 import { test, unique } from "./harness/test.ts";
 
@@ -54,4 +55,16 @@ test("the app opens offline with what it has", async ({ people }) => {
   await again.goto("/");
   await again.rooms.getByRole("link", { name: room.name }).click();
   await again.sees("kept");
+});
+
+test("a page that was asked for before the worker was there is served by it, too", async ({ people }) => {
+  const first = await people.stranger({}, await Api.guest("Ada"));
+  const second = await people.tab(first);
+  await second.page.route("**/", async (route) => {
+    await first.goto("/");
+    await first.served();
+    await route.continue();
+  });
+  await second.goto("/");
+  await second.served();
 });

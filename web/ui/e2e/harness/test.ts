@@ -24,15 +24,12 @@ export class People {
   /** Somebody who has signed in elsewhere already. */
   async as(api: Api, options: BrowserContextOptions = {}): Promise<Person> {
     const person = await this.stranger(options, api);
-    await person.context.addCookies([
-      { name: "session", value: api.token, url: server, httpOnly: true, sameSite: "Lax" },
-    ]);
     await person.goto("/");
     await person.rooms.or(person.page.getByRole("main")).first().waitFor();
     return person;
   }
 
-  /** Somebody who has not signed in; the page is blank. */
+  /** Somebody whose page is blank, and who has signed in elsewhere if there is an api. */
   async stranger(
     options: BrowserContextOptions = {},
     api = new Api("", { id: "", name: "" }),
@@ -43,6 +40,10 @@ export class People {
       ...options,
     });
     context.setDefaultTimeout(20_000);
+    if (api.token)
+      await context.addCookies([
+        { name: "session", value: api.token, url: server, httpOnly: true, sameSite: "Lax" },
+      ]);
     const watch = new Watch(context);
     const person = new Person(await context.newPage(), context, watch, api);
     this.#all.push(person);

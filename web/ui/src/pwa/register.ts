@@ -24,6 +24,10 @@ async function start(told: NewVersion): Promise<void> {
   const workers = navigator.serviceWorker;
   const replacing = workers.controller !== null;
   const registration = await workers.register(script());
+  // A page that was asked for before the worker started, and came after, is not among those it claimed.
+  void workers.ready.then(({ active }) => {
+    if (!workers.controller) active?.postMessage("claim");
+  });
   const waits = () => {
     const { waiting } = registration;
     if (!waiting || !workers.controller) return;

@@ -129,10 +129,10 @@ test("what the browser threw away is asked for", async () => {
   expect(await answer("/logo.svg")).toBe("network");
 });
 
-test("it waits until the reader wants the new version", () => {
-  handlers.get("message")?.({ data: "something else" });
+test("it waits until the reader wants the new version", async () => {
+  await lasting("message", { data: "something else" });
   expect(skipWaiting).not.toHaveBeenCalled();
-  handlers.get("message")?.({ data: "activate" });
+  await lasting("message", { data: "activate" });
   expect(skipWaiting).toHaveBeenCalledOnce();
 });
 

@@ -28,7 +28,7 @@ interface Scope {
   addEventListener(type: "install" | "activate", f: (e: Lasting) => void): void;
   addEventListener(type: "fetch", f: (e: Fetching) => void): void;
   addEventListener(type: "notificationclick", f: (e: Clicked) => void): void;
-  addEventListener(type: "message", f: (e: MessageEvent) => void): void;
+  addEventListener(type: "message", f: (e: Lasting & MessageEvent) => void): void;
 }
 const scope = self as unknown as Scope;
 
@@ -46,7 +46,8 @@ scope.addEventListener("activate", (e) => {
   e.waitUntil(Promise.all([removeOld(), scope.clients.claim()]));
 });
 scope.addEventListener("message", (e) => {
-  if (e.data === "activate") void scope.skipWaiting();
+  if (e.data === "activate") e.waitUntil(scope.skipWaiting());
+  if (e.data === "claim") e.waitUntil(scope.clients.claim());
 });
 scope.addEventListener("fetch", (e) => {
   const path = pathOf(e.request);
