@@ -10,6 +10,9 @@ import (
 
 // Head implements domain.Archive.
 func (s *Store) Head(ctx context.Context, room domain.RoomID) (uint64, error) {
+	if head := s.recent.head(room); head != 0 {
+		return head, nil
+	}
 	seq, err := one(ctx, s, "read head", func(row scanner) (seq uint64, err error) {
 		return seq, row.Scan(&seq)
 	}, selectHead, room)
@@ -20,13 +23,40 @@ func (s *Store) Head(ctx context.Context, room domain.RoomID) (uint64, error) {
 }
 
 // Range implements domain.Archive.
-func (s *Store) Range(ctx context.Context, room domain.RoomID, after uint64, limit int) ([]domain.Record, error) {
-	return list(ctx, s, "read events", scanRecord(room), selectEvents, room, integer(after), max(limit, 0))
+func (s *Store) Range(ctx context.Context, room domain.RoomID, from uint64, limit int) (records []domain.Record, err error) {
+	limit = max(limit, 0)
+	recent := s.recent.of(room)
+	if len(recent) == 0 || from+1 < recent[0].Seq {
+		records, err = list(ctx, s, "read events", scanRecord(room), selectEvents, room, integer(from), before(recent), limit)
+	}
+	recent = after(recent, from)
+	return append(records, recent[:min(limit-len(records), len(recent))]...), err
+}
+
+// before returns the seq up to which the table events is read by who reads recent events.
+func before(recent []domain.Record) int64 {
+	if len(recent) == 0 {
+		return math.MaxInt64
+	}
+	return integer(recent[0].Seq)
 }
 
 // FindKey implements domain.Archive.
 func (s *Store) FindKey(ctx context.Context, room domain.RoomID, user domain.UserID, key string) (domain.Record, error) {
-	return one(ctx, s, "find key", scanRecord(room), selectByKey, room, user, key)
+	seq, err := one(ctx, s, "find key", func(row scanner) (seq uint64, err error) {
+		return seq, row.Scan(&seq)
+	}, selectKey, room, user, key)
+	if err != nil {
+		return domain.Record{}, err
+	}
+	records, err := s.Range(ctx, room, seq-1, 1)
+	if err == nil && (len(records) == 0 || records[0].Seq != seq) { // it is just being archived
+		err = domain.ErrNotFound
+	}
+	if err != nil {
+		return domain.Record{}, err
+	}
+	return records[0], nil
 }
 
 func scanRecord(room domain.RoomID) func(scanner) (domain.Record, error) {
@@ -44,12 +74,7 @@ func integer(seq uint64) int64 { return int64(min(seq, math.MaxInt64)) }
 // for a bench to compare Project with. The store is of no other use afterwards.
 func (s *Store) InsertOnly(ctx context.Context, records []domain.Record) error {
 	return storeError("insert events", s.writer.transaction(ctx, func() error {
-		events := rows{w: s.writer, insert: insertEvent, row: 3}
-		for _, rec := range records {
-			if err := events.add(string(rec.Room), integer(rec.Seq), rec.Payload); err != nil {
-				return err
-			}
-		}
-		return events.flush()
+		b := newBatch(s)
+		return errors.Join(b.addEvents(records), b.events.flush())
 	}))
 }

@@ -116,8 +116,15 @@ func (s *Store) projectTogether(group []*projecting) error {
 // Rebuild implements domain.Projection, as one transaction: readers see the old
 // views until the new ones are complete, and a crash changes nothing.
 func (s *Store) Rebuild(ctx context.Context) error {
-	return storeError("rebuild views", s.writer.transaction(ctx, func() error {
-		clear(s.known)
+	if err := s.writer.take(ctx); err != nil {
+		return storeError("rebuild views", err)
+	}
+	defer s.writer.give()
+	clear(s.known)
+	err := s.writer.commit(func() error {
+		if err := newBatch(s).mergeAll(); err != nil {
+			return err
+		}
 		for _, view := range []string{"rooms", "members", "posts", "keys"} {
 			if _, err := s.writer.exec("DELETE FROM " + view); err != nil {
 				return err
@@ -144,7 +151,11 @@ func (s *Store) Rebuild(ctx context.Context) error {
 			}
 			last = page[len(page)-1]
 		}
-	}))
+	})
+	if err == nil {
+		s.recent.clear()
+	}
+	return storeError("rebuild views", err)
 }
 
 // eventsAfter reads on in the archive, over all rooms.
@@ -173,16 +184,19 @@ type room struct {
 	isNew       bool   // has no row
 	written     uint64 // StateSeq of the row
 	run         int64  // where the run of messages began that goes on, 0 if none does
+
+	added, recent []domain.Record // by this batch: events, and those of them that are recent now
 }
 
 // remember keeps what the next batch will begin with. Only this process writes.
 func (s *Store) remember(b *batch) {
+	s.recent.update(b)
 	const maxRooms = 10_000
 	if len(s.known) > maxRooms {
 		clear(s.known)
 	}
 	for _, r := range b.order {
-		r.Members = nil
+		r.Members, r.added, r.recent = nil, nil, nil
 		s.known[r.ID] = *r
 	}
 }
@@ -195,6 +209,10 @@ type batch struct {
 	rooms        map[domain.RoomID]*room
 	order        []*room // as they came
 	events, keys rows
+
+	recent  *recent // as it was before
+	merged  map[domain.RoomID]bool
+	journal journal
 }
 
 func newBatch(s *Store) *batch {
@@ -202,6 +220,7 @@ func newBatch(s *Store) *batch {
 		writer: s.writer, known: s.known, rooms: map[domain.RoomID]*room{},
 		events: rows{w: s.writer, insert: insertEvent, row: 3},
 		keys:   rows{w: s.writer, insert: insertKey, row: 4},
+		recent: &s.recent, merged: map[domain.RoomID]bool{}, journal: s.recent.journal,
 	}
 }
 
@@ -215,26 +234,28 @@ func (b *batch) project(rec domain.Record, e domain.Event) error {
 	case rec.Seq > r.Seq+1:
 		return fmt.Errorf("the archive ends with %d: %w", r.Seq, domain.ErrGap)
 	case rec.Seq <= r.Seq:
-		return b.compare(rec)
+		return b.compare(r, rec)
 	}
-	if err := b.events.add(string(rec.Room), integer(rec.Seq), rec.Payload); err != nil {
-		return err
-	}
+	r.added = append(r.added, rec)
 	return b.apply(e)
 }
 
-func (b *batch) compare(rec domain.Record) error {
-	if err := b.events.flush(); err != nil { // it may be of this batch
-		return err
+func (b *batch) compare(r *room, rec domain.Record) error {
+	archived, err := b.payload(r, rec.Seq)
+	if err == nil && !bytes.Equal(archived, rec.Payload) {
+		err = domain.ErrDiverged
 	}
-	var payload []byte
-	if err := b.queryRow(selectEvent, rec.Room, integer(rec.Seq)).Scan(&payload); err != nil {
-		return err
+	return err
+}
+
+// payload returns that of an event which is archived or of this batch.
+func (b *batch) payload(r *room, seq uint64) (payload []byte, err error) {
+	for _, newest := range [][]domain.Record{r.added, b.recent.of(r.ID)} {
+		if len(newest) > 0 && seq >= newest[0].Seq {
+			return newest[seq-newest[0].Seq].Payload, nil
+		}
 	}
-	if !bytes.Equal(payload, rec.Payload) {
-		return domain.ErrDiverged
-	}
-	return nil
+	return payload, b.queryRow(selectEvent, r.ID, integer(seq)).Scan(&payload)
 }
 
 // apply changes the views.
@@ -276,7 +297,7 @@ func (b *batch) room(id domain.RoomID) (*room, error) {
 	}
 	r, ok := b.known[id]
 	if !ok {
-		stored, err := scanRoom(id)(b.queryRow(selectRoom, id))
+		stored, err := scanRoom(id, b.recent.head(id))(b.queryRow(selectRoom, id))
 		if errors.Is(err, sql.ErrNoRows) {
 			stored, err, r.isNew = domain.NewRoom(id), nil, true
 		} else if err == nil {
@@ -308,5 +329,5 @@ func (b *batch) finish() error {
 			}
 		}
 	}
-	return errors.Join(b.events.flush(), b.keys.flush())
+	return errors.Join(b.archive(), b.keys.flush())
 }

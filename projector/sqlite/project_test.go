@@ -93,16 +93,15 @@ func TestMessages_inRuns(t *testing.T) {
 				clear(s.known)
 			}
 		}
-		requirePages(t, s, h)
+		requirePages(t, s, h, 50)
 		require.NoError(t, s.Rebuild(t.Context()))
-		requirePages(t, s, h)
+		requirePages(t, s, h, 50)
 	}
 }
 
-func requirePages(t *testing.T, s *Store, h *domaintest.History) {
-	t.Helper()
+func requirePages(t require.TestingT, s *Store, h *domaintest.History, pages int) {
 	all, end := h.Messages(), uint64(len(h.Events))+1
-	for range 50 {
+	for range pages {
 		p := domain.Page{After: rand.Uint64N(end + 1), Before: rand.Uint64N(end + 1), Forward: rand.N(2) == 0, Limit: 1 + rand.N(8)}
 		var want []domain.Message
 		for i := range all {
@@ -114,7 +113,7 @@ func requirePages(t *testing.T, s *Store, h *domaintest.History) {
 				want = append(want, m)
 			}
 		}
-		got, err := s.Messages(t.Context(), h.Room, p)
+		got, err := s.Messages(context.Background(), h.Room, p)
 		require.NoError(t, err)
 		require.Equal(t, want, got, "%+v", p)
 	}
@@ -165,7 +164,7 @@ func TestOpen_migrates(t *testing.T) {
 	s := open(t, path)
 	for range 2 {
 		for _, h := range histories {
-			requirePages(t, s, h)
+			requirePages(t, s, h, 50)
 			room, err := s.Room(t.Context(), h.Room)
 			require.NoError(t, err)
 			require.Equal(t, h.Fold(), room)
@@ -176,7 +175,7 @@ func TestOpen_migrates(t *testing.T) {
 			}
 			next := len(h.Events) + 1
 			require.NoError(t, s.Project(t.Context(), h.Posts(2).Records(next, 0)))
-			requirePages(t, s, h)
+			requirePages(t, s, h, 50)
 		}
 		require.NoError(t, s.Rebuild(t.Context()))
 	}

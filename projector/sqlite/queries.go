@@ -5,7 +5,7 @@ package sqlite
 const (
 	selectHead = `SELECT seq FROM events WHERE room = ? ORDER BY seq DESC LIMIT 1`
 
-	selectEvents = `SELECT seq, payload FROM events WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?`
+	selectEvents = `SELECT seq, payload FROM events WHERE room = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?`
 
 	selectEvent = `SELECT payload FROM events WHERE room = ? AND seq = ?`
 
@@ -15,14 +15,19 @@ const (
 	// undo it alone: after an error our whole transaction is undone.
 	insertEvent = `INSERT OR FAIL INTO events (room, seq, payload) VALUES (?, ?, ?)`
 
+	insertJournal = `INSERT INTO journal (n, payloads) VALUES (?, ?)`
+
+	selectJournal = `SELECT n, payloads FROM journal WHERE n > 0 ORDER BY n`
+
+	deleteJournal = `DELETE FROM journal WHERE n <= ?`
+
 	// A key comes once; should ingest ever fail in that, the first event keeps it.
 	insertKey = `INSERT OR IGNORE INTO keys (room, user, key, seq) VALUES (?, ?, ?, ?)`
 
-	selectByKey = `SELECT e.seq, e.payload FROM keys k JOIN events e ON e.room = k.room AND e.seq = k.seq
-		WHERE k.room = ? AND k.user = ? AND k.key = ?`
+	selectKey = `SELECT seq FROM keys WHERE room = ? AND user = ? AND key = ?`
 
 	selectRoom = `SELECT name, visibility, epoch, epoch_seq, created_at, state_seq,
-			(SELECT seq FROM events WHERE room = rooms.id ORDER BY seq DESC LIMIT 1)
+			coalesce((SELECT seq FROM events WHERE room = rooms.id ORDER BY seq DESC LIMIT 1), 0)
 		FROM rooms WHERE id = ?`
 
 	upsertRoom = `INSERT INTO rooms (id, name, visibility, epoch, epoch_seq, created_at, state_seq) VALUES (?, ?, ?, ?, ?, ?, ?)

@@ -28,6 +28,7 @@ type Store struct {
 	reader  *sql.DB
 	queries sync.Map // of reader: SQL → *sql.Stmt
 	closing func() error
+	recent  recent
 
 	mu      sync.Mutex
 	waiting []*projecting
@@ -52,7 +53,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open history: %w", err)
 	}
-	s := &Store{lock: lock, known: map[domain.RoomID]room{}}
+	s := &Store{lock: lock, recent: newRecent(), known: map[domain.RoomID]room{}}
 	s.closing = sync.OnceValue(s.close)
 	if err := s.open(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open history %s: %w", path, err), s.Close())
@@ -84,7 +85,7 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	readers := max(4, runtime.GOMAXPROCS(0))
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)
-	return s.Ping(ctx)
+	return s.restore(ctx)
 }
 
 // dataSource returns the URI of a file, whatever characters its path holds.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"confab/domain"
@@ -10,7 +11,7 @@ import (
 
 // Room implements domain.Views.
 func (s *Store) Room(ctx context.Context, id domain.RoomID) (*domain.Room, error) {
-	room, err := one(ctx, s, "read room", scanRoom(id), selectRoom, id)
+	room, err := one(ctx, s, "read room", scanRoom(id, s.recent.head(id)), selectRoom, id)
 	if err != nil {
 		return nil, err
 	}
@@ -26,11 +27,15 @@ func (s *Store) Room(ctx context.Context, id domain.RoomID) (*domain.Room, error
 	return room, nil
 }
 
-func scanRoom(id domain.RoomID) func(scanner) (*domain.Room, error) {
+// scanRoom returns a room at the newest seq that its state is known to be that of: of its
+// events that were recent before (head), of those in the table events, or of the one that
+// changed the state last, which may have come since.
+func scanRoom(id domain.RoomID, head uint64) func(scanner) (*domain.Room, error) {
 	return func(row scanner) (*domain.Room, error) {
 		r := domain.NewRoom(id)
 		var createdAt int64
 		err := row.Scan(&r.Name, &r.Visibility, &r.Epoch, &r.EpochSeq, &createdAt, &r.StateSeq, &r.Seq)
+		r.Seq = max(r.Seq, r.StateSeq, head)
 		r.CreatedAt = fromMillis(createdAt)
 		return r, err
 	}
@@ -54,21 +59,58 @@ func (s *Store) Rooms(ctx context.Context, user domain.UserID, after domain.Room
 
 // Messages implements domain.Views.
 func (s *Store) Messages(ctx context.Context, room domain.RoomID, p domain.Page) ([]domain.Message, error) {
-	query := selectMessagesBackward
-	if p.Forward {
-		query = selectMessagesForward
-	}
+	limit := max(p.Limit, 0)
 	if p.Before == 0 {
 		p.Before = math.MaxInt64
 	}
-	return list(ctx, s, "read messages", func(row scanner) (domain.Message, error) {
+	recent := s.recent.of(room)
+	newer, err := messages(recent, p)
+	if err != nil {
+		return nil, storeError("read messages", err)
+	}
+	older := func(query string, limit int) ([]domain.Message, error) {
+		return list(ctx, s, "read messages", scanMessage(room), query,
+			room, integer(p.After), min(integer(p.Before), before(recent)), limit)
+	}
+	if p.Forward {
+		page, err := older(selectMessagesForward, limit)
+		return append(page, newer[:min(limit-len(page), len(newer))]...), err
+	}
+	page := newer[max(len(newer)-limit, 0):]
+	slices.Reverse(page)
+	if len(page) == limit {
+		return page, nil
+	}
+	rest, err := older(selectMessagesBackward, limit-len(page))
+	return append(page, rest...), err
+}
+
+// messages returns those of a room's recent events that belong to a page, in order.
+func messages(recent []domain.Record, p domain.Page) (page []domain.Message, err error) {
+	for _, rec := range after(recent, p.After) {
+		if rec.Seq >= p.Before {
+			break
+		}
+		e, err := rec.Event()
+		if err != nil {
+			return nil, err
+		}
+		if e.Kind == domain.MessagePosted {
+			page = append(page, domain.MessageOf(e))
+		}
+	}
+	return page, nil
+}
+
+func scanMessage(room domain.RoomID) func(scanner) (domain.Message, error) {
+	return func(row scanner) (domain.Message, error) {
 		rec, err := scanRecord(room)(row)
 		if err != nil {
 			return domain.Message{}, err
 		}
 		e, err := rec.Event()
 		return domain.MessageOf(e), err
-	}, query, room, integer(p.After), integer(p.Before), max(p.Limit, 0))
+	}
 }
 
 func fromMillis(ms int64) domain.Time { return domain.At(time.UnixMilli(ms)) }

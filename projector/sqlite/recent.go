@@ -1,0 +1,216 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"confab/domain"
+)
+
+// recent is the newest part of the archive: what the journal holds and the table events does
+// not, by room. (In the terms of log-structured merge trees it is the memtable.)
+//
+// A reader takes a room's recent events first, and then those before them from the table
+// events: whether they are merged into it meanwhile makes no difference.
+type recent struct {
+	mu    sync.RWMutex
+	rooms map[domain.RoomID][]domain.Record // each room's newest, in order
+	bytes int                               // of their payloads
+
+	maxBytes int     // then rooms are merged that have no pageful
+	journal  journal // of who has the writer's turn
+}
+
+// journal is what is to be known of the table of that name.
+type journal struct {
+	last    int64           // number of the newest row
+	bytes   int             // of the rows above until
+	leaving []domain.RoomID // to be merged before the rows up to until can go
+	until   int64
+}
+
+// pageful is how many bytes of events of one room are worth the writing of its page.
+const pageful = 4 << 10
+
+func newRecent() recent {
+	return recent{rooms: map[domain.RoomID][]domain.Record{}, maxBytes: 8 << 20}
+}
+
+// of returns the recent events of a room, which stay as they are.
+func (r *recent) of(room domain.RoomID) []domain.Record {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.rooms[room]
+}
+
+// head returns the seq of the newest one of a room, 0 if there is none.
+func (r *recent) head(room domain.RoomID) uint64 {
+	events := r.of(room)
+	if len(events) == 0 {
+		return 0
+	}
+	return events[len(events)-1].Seq
+}
+
+// update notes what a transaction has done.
+func (r *recent) update(b *batch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for room := range b.merged {
+		r.bytes -= size(r.rooms[room])
+		delete(r.rooms, room)
+	}
+	for _, room := range b.order {
+		r.add(room.recent)
+	}
+	r.journal = b.journal
+}
+
+// add needs the lock, or that nobody else knows of r yet.
+func (r *recent) add(events []domain.Record) {
+	if len(events) > 0 {
+		room := events[0].Room
+		r.rooms[room] = append(r.rooms[room], events...)
+		r.bytes += size(events)
+	}
+}
+
+// clear notes that all was merged.
+func (r *recent) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.rooms)
+	r.bytes, r.journal = 0, journal{}
+}
+
+// after returns those of a room's events that have a seq above from.
+func after(events []domain.Record, from uint64) []domain.Record {
+	if len(events) == 0 || from < events[0].Seq {
+		return events
+	}
+	return events[min(from-events[0].Seq+1, uint64(len(events))):]
+}
+
+func size(events []domain.Record) (n int) {
+	for _, rec := range events {
+		n += len(rec.Payload)
+	}
+	return n
+}
+
+// archive writes the events of the batch: those of a room that has a pageful of them into
+// the table events, with what of the room is recent, and others into the journal.
+func (b *batch) archive() error {
+	var lines []byte
+	added := 0
+	for _, r := range b.order {
+		added += size(r.added)
+		if size(b.recent.of(r.ID))+size(r.added) >= pageful {
+			if err := errors.Join(b.merge(r.ID), b.addEvents(r.added)); err != nil {
+				return err
+			}
+			continue
+		}
+		r.recent = r.added
+		for _, rec := range r.added {
+			lines = append(append(lines, rec.Payload...), '\n') // in canonical JSON there is none
+		}
+	}
+	if len(lines) > 0 {
+		b.journal.last++
+		b.journal.bytes += len(lines)
+		if _, err := b.exec(insertJournal, b.journal.last, lines); err != nil {
+			return err
+		}
+	}
+	return errors.Join(b.shorten(2*added), b.events.flush())
+}
+
+// shorten keeps the journal, and what is in memory, from growing on and on: it merges about
+// n bytes of rooms that have no pageful. That is more than have come, but not all at once,
+// for others wait.
+func (b *batch) shorten(n int) error {
+	j := &b.journal
+	if len(j.leaving) == 0 {
+		if max(j.bytes, b.recent.bytes) < b.recent.maxBytes {
+			return nil
+		}
+		// What this batch adds is not among it.
+		j.leaving, j.until = slices.Sorted(maps.Keys(b.recent.rooms)), b.recent.journal.last
+		j.bytes -= b.recent.journal.bytes
+	}
+	for ; n > 0 && len(j.leaving) > 0; j.leaving = j.leaving[1:] {
+		n -= size(b.recent.of(j.leaving[0]))
+		if err := b.merge(j.leaving[0]); err != nil {
+			return err
+		}
+	}
+	if len(j.leaving) > 0 {
+		return nil
+	}
+	_, err := b.exec(deleteJournal, j.until)
+	return err
+}
+
+// merge copies the recent events of a room to the table events.
+func (b *batch) merge(room domain.RoomID) error {
+	if b.merged[room] {
+		return nil
+	}
+	b.merged[room] = true
+	return b.addEvents(b.recent.of(room))
+}
+
+func (b *batch) addEvents(events []domain.Record) error {
+	for _, rec := range events {
+		if err := b.events.add(string(rec.Room), integer(rec.Seq), rec.Payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergeAll merges all that is recent, for who clears it then.
+func (b *batch) mergeAll() error {
+	for _, room := range slices.Sorted(maps.Keys(b.recent.rooms)) {
+		if err := b.merge(room); err != nil {
+			return err
+		}
+	}
+	_, err := b.exec(deleteJournal, b.journal.last)
+	return errors.Join(err, b.events.flush())
+}
+
+// restore reads the journal that an earlier process has left.
+func (s *Store) restore(ctx context.Context) error {
+	rows, err := s.query(ctx, selectJournal)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var lines []byte
+		if err := rows.Scan(&s.recent.journal.last, &lines); err != nil {
+			return err
+		}
+		s.recent.journal.bytes += len(lines)
+		for line := range bytes.Lines(lines) {
+			rec, err := domain.DecodeRecord(bytes.TrimSuffix(line, []byte("\n")))
+			if err != nil {
+				return err
+			}
+			head, err := s.Head(ctx, rec.Room)
+			if err != nil {
+				return err
+			}
+			if rec.Seq > head { // else it was merged
+				s.recent.add([]domain.Record{rec})
+			}
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,210 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"confab/domain"
+	"confab/domain/domaintest"
+)
+
+// TestRecent_readsLikeTheRest projects, crashes and rebuilds at random, and finds everything
+// in its place, whether it is in the journal, in the table events or in both.
+func TestRecent_readsLikeTheRest(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		path := filepath.Join(t.TempDir(), "history.db")
+		maxBytes := rapid.IntRange(500, 8000).Draw(rt, "max bytes")
+		var s *Store
+		reopen := func() {
+			var err error
+			s, err = Open(t.Context(), path)
+			require.NoError(rt, err)
+			s.recent.maxBytes = maxBytes
+		}
+		reopen()
+		defer func() { require.NoError(rt, s.Close()) }()
+		histories := []*domaintest.History{}
+		projected := map[domain.RoomID]int{}
+		draw := func(rt *rapid.T) *domaintest.History {
+			if len(histories) == 0 {
+				rt.Skip("no room yet")
+			}
+			return histories[rapid.IntRange(0, len(histories)-1).Draw(rt, "room")]
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"project": func(rt *rapid.T) {
+				var batch []domain.Record
+				if len(histories) < 6 {
+					h := domaintest.NewHistory(fmt.Sprint("room ", len(histories)), domain.Public)
+					histories = append(histories, h)
+					batch, projected[h.Room] = h.Records(1, 0), 1
+				}
+				for range rapid.IntRange(1, 4).Draw(rt, "rooms") {
+					h := draw(rt)
+					for range rapid.IntRange(0, 6).Draw(rt, "events") {
+						switch rapid.IntRange(0, 5).Draw(rt, "what") {
+						case 0:
+							h.Join(domaintest.NewUser("guest"))
+						case 1:
+							h.Post(h.Owner, strings.Repeat("long ", 500))
+						default:
+							h.Posts(1)
+						}
+					}
+					batch = append(batch, h.Records(projected[h.Room]+1, 0)...)
+					projected[h.Room] = len(h.Events)
+				}
+				require.NoError(rt, s.Project(t.Context(), batch))
+			},
+			"project again": func(rt *rapid.T) {
+				h := draw(rt)
+				from := rapid.IntRange(1, len(h.Events)).Draw(rt, "from")
+				again := h.Records(from, rapid.IntRange(from, len(h.Events)).Draw(rt, "to"))
+				require.NoError(rt, s.Project(t.Context(), again))
+				other := domaintest.RecordOf(domain.Event{Room: h.Room, Seq: uint64(from), ID: domain.NewID(), Kind: domain.MessagePosted, Actor: h.Owner, Body: "another"})
+				require.ErrorIs(rt, s.Project(t.Context(), append(again[1:], other)), domain.ErrDiverged)
+			},
+			"crash": func(rt *rapid.T) {
+				if rapid.IntRange(0, 3).Draw(rt, "rarely") != 0 {
+					return // it takes long
+				}
+				after := t.TempDir()
+				for _, name := range []string{"history.db", "history.db-wal"} {
+					content, err := os.ReadFile(filepath.Join(filepath.Dir(path), name))
+					require.NoError(rt, err)
+					require.NoError(rt, os.WriteFile(filepath.Join(after, name), content, 0o600))
+				}
+				require.NoError(rt, s.Close())
+				path = filepath.Join(after, "history.db")
+				reopen()
+			},
+			"rebuild": func(rt *rapid.T) { require.NoError(rt, s.Rebuild(t.Context())) },
+			"forget":  func(*rapid.T) { clear(s.known) },
+			"": func(rt *rapid.T) {
+				if len(histories) > 0 {
+					requireHistory(rt, s, draw(rt), 1)
+				}
+				requireTidy(rt, s)
+			},
+		})
+		for _, h := range histories {
+			requireHistory(rt, s, h, 10)
+		}
+	})
+}
+
+// requireTidy compares what is known of journal and memory with what is there.
+func requireTidy(t require.TestingT, s *Store) {
+	bytes := 0
+	for _, events := range s.recent.rooms {
+		bytes += size(events)
+	}
+	require.Equal(t, bytes, s.recent.bytes)
+	require.Equal(t, s.recent.journal.bytes, s.journalBytes(t, s.recent.journal.until))
+}
+
+// journalBytes returns the size of the journal after its row n.
+func (s *Store) journalBytes(t require.TestingT, n int64) (bytes int) {
+	require.NoError(t, s.writer.queryRow("SELECT coalesce(sum(length(payloads)), 0) FROM journal WHERE n > ?", n).Scan(&bytes))
+	return bytes
+}
+
+// requireHistory reads a room in each way that there is.
+func requireHistory(rt *rapid.T, s *Store, h *domaintest.History, pages int) {
+	n := uint64(len(h.Events))
+	head, err := s.Head(context.Background(), h.Room)
+	require.NoError(rt, err)
+	require.Equal(rt, n, head)
+	room, err := s.Room(context.Background(), h.Room)
+	require.NoError(rt, err)
+	require.Equal(rt, h.Fold(), room)
+
+	from := rapid.Uint64Range(0, n).Draw(rt, "after")
+	limit := rapid.IntRange(0, 12).Draw(rt, "limit")
+	records, err := s.Range(context.Background(), h.Room, from, limit)
+	require.NoError(rt, err)
+	want := h.Records(1, 0)[from:]
+	require.Equal(rt, append([]domain.Record{}, want[:min(limit, len(want))]...), append([]domain.Record{}, records...))
+
+	e := h.Events[rapid.IntRange(0, len(h.Events)-1).Draw(rt, "event")]
+	found, err := s.FindKey(context.Background(), h.Room, e.Actor.ID, e.Key)
+	require.NoError(rt, err)
+	require.Equal(rt, domaintest.RecordOf(e), found)
+
+	requirePages(rt, s, h, pages)
+}
+
+// TestRecent_whileItMoves reads while others write, and misses nothing that was there.
+func TestRecent_whileItMoves(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "history.db"))
+	s.recent.maxBytes = 3000
+	histories := make([]*domaintest.History, 4)
+	for i := range histories {
+		histories[i] = domaintest.NewHistory(fmt.Sprint("room ", i), domain.Public)
+		require.NoError(t, s.Project(t.Context(), histories[i].Records(1, 0)))
+	}
+	done := make(chan struct{})
+	var readers sync.WaitGroup
+	for _, h := range histories {
+		room := h.Room
+		readers.Go(func() {
+			seen := 0
+			for open := true; open; {
+				select {
+				case <-done:
+					open = false
+				default:
+				}
+				head, err := s.Head(t.Context(), room)
+				records, err2 := s.Range(t.Context(), room, 0, 10_000)
+				messages, err3 := s.Messages(t.Context(), room, domain.Page{Limit: 10_000, Forward: true})
+				state, err4 := s.Room(t.Context(), room)
+				if err := errors.Join(err, err2, err3, err4); err != nil {
+					t.Error(err)
+					return
+				}
+				if len(records) < max(seen, int(head)) || len(messages) < len(records)/2 || state.StateSeq > state.Seq {
+					t.Errorf("head %d, %d events after %d, %d messages, %+v", head, len(records), seen, len(messages), state)
+					return
+				}
+				for i, rec := range records {
+					if rec.Seq != uint64(i)+1 {
+						t.Errorf("event %d in place of %d", rec.Seq, i+1)
+						return
+					}
+				}
+				for i, m := range messages {
+					if m.Seq != 2*uint64(i)+2 {
+						t.Errorf("message %d in place of %d", m.Seq, 2*i+2)
+						return
+					}
+				}
+				seen = len(records)
+			}
+		})
+	}
+	for range 150 {
+		var batch []domain.Record
+		for _, h := range histories {
+			h.Posts(1).Join(h.Owner) // after the creation, every second event is a message
+			batch = append(batch, h.Records(len(h.Events)-1, 0)...)
+		}
+		if err := s.Project(t.Context(), batch); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	close(done)
+	readers.Wait()
+	requireTidy(t, s)
+	require.Less(t, s.journalBytes(t, 0), 3*s.recent.maxBytes, "it grows on and on")
+}
