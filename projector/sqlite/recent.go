@@ -22,7 +22,8 @@ type recent struct {
 	bytes int                               // of their payloads
 
 	maxBytes int     // then rooms are merged that have no pageful
-	journal  journal // of who has the writer's turn
+	journal  journal // of who has the writer's turn, as is lines
+	lines    []byte  // scratch
 }
 
 // journal is what is to be known of the table of that name.
@@ -105,8 +106,7 @@ func size(events []domain.Record) (n int) {
 // archive writes the events of the batch: those of a room that has a pageful of them into
 // the table events, with what of the room is recent, and others into the journal.
 func (b *batch) archive() error {
-	var lines []byte
-	added := 0
+	lines, added := b.recent.lines[:0], 0
 	for _, r := range b.order {
 		added += size(r.added)
 		if size(b.recent.of(r.ID))+size(r.added) >= pageful {
@@ -120,6 +120,7 @@ func (b *batch) archive() error {
 			lines = append(append(lines, rec.Payload...), '\n') // in canonical JSON there is none
 		}
 	}
+	b.recent.lines = lines
 	if len(lines) > 0 {
 		b.journal.last++
 		b.journal.bytes += len(lines)
