@@ -52,7 +52,8 @@ type Projection interface {
 	// all of it is durable. A room's records come in seq order and without a gap, in
 	// the batch and to what is archived. Doing it again changes nothing; doing it with
 	// other content under the same seq is ErrDiverged, and archives nothing of that;
-	// leaving out a seq is ErrGap, and archives nothing behind the gap.
+	// leaving out a seq is ErrGap, and archives nothing behind the gap. The store may keep
+	// the payloads: nobody changes them afterwards.
 	Project(ctx context.Context, batch []Record) error
 	// Rebuild drops the views and makes them again from the archive. Nobody else may
 	// write meanwhile; readers see history come back.

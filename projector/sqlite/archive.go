@@ -75,6 +75,9 @@ func integer(seq uint64) int64 { return int64(min(seq, math.MaxInt64)) }
 func (s *Store) InsertOnly(ctx context.Context, records []domain.Record) error {
 	return storeError("insert events", s.writer.transaction(ctx, func() error {
 		b := newBatch(s)
-		return errors.Join(b.addEvents(records), b.events.flush())
+		if err := b.addEvents(records); err != nil {
+			return err
+		}
+		return b.events.flush()
 	}))
 }

@@ -105,7 +105,10 @@ func (s *Store) projectTogether(group []*projecting) error {
 				}
 			}
 		}
-		return b.finish()
+		if err := b.finish(); err != nil {
+			return err
+		}
+		return b.archive()
 	})
 	if err == nil {
 		s.remember(b)
@@ -329,5 +332,5 @@ func (b *batch) finish() error {
 			}
 		}
 	}
-	return errors.Join(b.archive(), b.keys.flush())
+	return b.keys.flush()
 }

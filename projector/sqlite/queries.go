@@ -15,9 +15,9 @@ const (
 	// undo it alone: after an error our whole transaction is undone.
 	insertEvent = `INSERT OR FAIL INTO events (room, seq, payload) VALUES (?, ?, ?)`
 
-	insertJournal = `INSERT INTO journal (n, payloads) VALUES (?, ?)`
+	insertJournal = `INSERT INTO journal (n, entries) VALUES (?, ?)`
 
-	selectJournal = `SELECT n, payloads FROM journal WHERE n > 0 ORDER BY n`
+	selectJournal = `SELECT n, entries FROM journal WHERE n > 0 ORDER BY n`
 
 	deleteJournal = `DELETE FROM journal WHERE n <= ?`
 

@@ -3,9 +3,11 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"confab/domain"
@@ -22,14 +24,14 @@ type recent struct {
 	bytes int                               // of their payloads
 
 	maxBytes int     // then rooms are merged that have no pageful
-	journal  journal // of who has the writer's turn, as is lines
-	lines    []byte  // scratch
+	journal  journal // of who has the writer's turn, as is entries
+	entries  []byte  // scratch
 }
 
 // journal is what is to be known of the table of that name.
 type journal struct {
 	last    int64           // number of the newest row
-	bytes   int             // of the rows above until
+	bytes   int             // of the rows above until, which is 0 at first
 	leaving []domain.RoomID // to be merged before the rows up to until can go
 	until   int64
 }
@@ -106,29 +108,67 @@ func size(events []domain.Record) (n int) {
 // archive writes the events of the batch: those of a room that has a pageful of them into
 // the table events, with what of the room is recent, and others into the journal.
 func (b *batch) archive() error {
-	lines, added := b.recent.lines[:0], 0
+	entries, added := b.recent.entries[:0], 0
 	for _, r := range b.order {
 		added += size(r.added)
-		if size(b.recent.of(r.ID))+size(r.added) >= pageful {
-			if err := errors.Join(b.merge(r.ID), b.addEvents(r.added)); err != nil {
-				return err
+		if size(b.recent.of(r.ID))+size(r.added) < pageful {
+			r.recent = r.added
+			for _, rec := range r.added {
+				entries = appendEntry(entries, rec)
 			}
 			continue
 		}
-		r.recent = r.added
-		for _, rec := range r.added {
-			lines = append(append(lines, rec.Payload...), '\n') // in canonical JSON there is none
+		if err := b.merge(r.ID); err != nil {
+			return err
 		}
-	}
-	b.recent.lines = lines
-	if len(lines) > 0 {
-		b.journal.last++
-		b.journal.bytes += len(lines)
-		if _, err := b.exec(insertJournal, b.journal.last, lines); err != nil {
+		if err := b.addEvents(r.added); err != nil {
 			return err
 		}
 	}
-	return errors.Join(b.shorten(2*added), b.events.flush())
+	if cap(entries) <= 1<<20 {
+		b.recent.entries = entries
+	}
+	if len(entries) > 0 {
+		b.journal.last++
+		b.journal.bytes += len(entries)
+		if _, err := b.exec(insertJournal, b.journal.last, entries); err != nil {
+			return err
+		}
+	}
+	if err := b.shorten(2 * added); err != nil {
+		return err
+	}
+	return b.events.flush()
+}
+
+// An entry of a journal's row is "<seq> <bytes of the payload> <room>\n<payload>".
+func appendEntry(entries []byte, rec domain.Record) []byte {
+	entries = strconv.AppendUint(entries, rec.Seq, 10)
+	entries = append(entries, ' ')
+	entries = strconv.AppendInt(entries, int64(len(rec.Payload)), 10)
+	entries = append(entries, ' ')
+	entries = append(entries, rec.Room...)
+	entries = append(entries, '\n')
+	return append(entries, rec.Payload...)
+}
+
+// cutEntry returns the first entry, and those after it.
+func cutEntry(entries []byte) (rec domain.Record, rest []byte, err error) {
+	head, rest, _ := bytes.Cut(entries, []byte("\n"))
+	fields := strings.SplitN(string(head), " ", 3)
+	n := -1
+	if len(fields) == 3 {
+		rec.Room = domain.RoomID(fields[2])
+		rec.Seq, err = strconv.ParseUint(fields[0], 10, 64)
+		if err == nil {
+			n, err = strconv.Atoi(fields[1])
+		}
+	}
+	if err != nil || n < 0 || n > len(rest) {
+		return rec, nil, fmt.Errorf("an entry of the journal begins with %q", head)
+	}
+	rec.Payload = rest[:n:n]
+	return rec, rest[n:], nil
 }
 
 // shorten keeps the journal, and what is in memory, from growing on and on: it merges about
@@ -182,8 +222,10 @@ func (b *batch) mergeAll() error {
 			return err
 		}
 	}
-	_, err := b.exec(deleteJournal, b.journal.last)
-	return errors.Join(err, b.events.flush())
+	if _, err := b.exec(deleteJournal, b.journal.last); err != nil {
+		return err
+	}
+	return b.events.flush()
 }
 
 // restore reads the journal that an earlier process has left.
@@ -193,24 +235,29 @@ func (s *Store) restore(ctx context.Context) error {
 		return err
 	}
 	defer rows.Close()
+	heads := map[domain.RoomID]uint64{}
 	for rows.Next() {
-		var lines []byte
-		if err := rows.Scan(&s.recent.journal.last, &lines); err != nil {
+		var entries []byte
+		if err := rows.Scan(&s.recent.journal.last, &entries); err != nil {
 			return err
 		}
-		s.recent.journal.bytes += len(lines)
-		for line := range bytes.Lines(lines) {
-			rec, err := domain.DecodeRecord(bytes.TrimSuffix(line, []byte("\n")))
-			if err != nil {
+		s.recent.journal.bytes += len(entries)
+		for len(entries) > 0 {
+			var rec domain.Record
+			if rec, entries, err = cutEntry(entries); err != nil {
 				return err
 			}
-			head, err := s.Head(ctx, rec.Room)
-			if err != nil {
-				return err
+			head, ok := heads[rec.Room]
+			if !ok {
+				if head, err = s.Head(ctx, rec.Room); err != nil {
+					return err
+				}
 			}
 			if rec.Seq > head { // else it was merged
 				s.recent.add([]domain.Record{rec})
+				head = rec.Seq
 			}
+			heads[rec.Room] = head
 		}
 	}
 	return rows.Err()

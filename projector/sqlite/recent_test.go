@@ -114,7 +114,7 @@ func requireTidy(t require.TestingT, s *Store) {
 
 // journalBytes returns the size of the journal after its row n.
 func (s *Store) journalBytes(t require.TestingT, n int64) (bytes int) {
-	require.NoError(t, s.writer.queryRow("SELECT coalesce(sum(length(payloads)), 0) FROM journal WHERE n > ?", n).Scan(&bytes))
+	require.NoError(t, s.writer.queryRow("SELECT coalesce(sum(length(entries)), 0) FROM journal WHERE n > ?", n).Scan(&bytes))
 	return bytes
 }
 
@@ -207,4 +207,77 @@ func TestRecent_whileItMoves(t *testing.T) {
 	readers.Wait()
 	requireTidy(t, s)
 	require.Less(t, s.journalBytes(t, 0), 3*s.recent.maxBytes, "it grows on and on")
+}
+
+// TestRecent_whateverThePayload opens a file again whose journal holds JSON on two lines.
+func TestRecent_whateverThePayload(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.db")
+	s := open(t, path)
+	records := domaintest.NewHistory("room", domain.Public).Posts(2).Records(1, 0)
+	records[1].Payload = append(records[1].Payload, "\n \n"...)
+	require.NoError(t, s.Project(t.Context(), records))
+	require.NoError(t, s.Close())
+	s = open(t, path)
+	got, err := s.Range(t.Context(), records[0].Room, 0, 10)
+	require.NoError(t, err)
+	require.Equal(t, records, got)
+}
+
+func TestCutEntry_refusesWhatIsNone(t *testing.T) {
+	for _, entry := range []string{"x", "1 2\n{}", "1 3 room\n{}", "1 -1 room\n{}", "-1 2 room\n{}", "1 x room\n{}"} {
+		_, _, err := cutEntry([]byte(entry))
+		require.Error(t, err, entry)
+	}
+}
+
+// TestProject_nothingIsLeftOfAFailure has SQLite end a transaction by itself, as it does when
+// the disk is full, while rows wait to be written.
+func TestProject_nothingIsLeftOfAFailure(t *testing.T) {
+	tests := map[string]func(t *testing.T, s *Store) (undo func()){
+		"the disk is full while recent events are merged": func(t *testing.T, s *Store) func() {
+			pragma := func(format string, args ...any) (n int) {
+				require.NoError(t, s.writer.queryRow(fmt.Sprintf(format, args...)).Scan(&n))
+				return n
+			}
+			pragma("PRAGMA max_page_count = %d", pragma("PRAGMA page_count")+60)
+			return func() { pragma("PRAGMA max_page_count = %d", 1<<30) }
+		},
+		"the journal cannot be deleted from": func(t *testing.T, s *Store) func() {
+			s.recent.maxBytes = 1
+			_, err := s.writer.exec("CREATE TEMP TRIGGER failing BEFORE DELETE ON main.journal BEGIN SELECT RAISE(ROLLBACK, 'as an I/O error'); END")
+			require.NoError(t, err)
+			return func() {
+				_, err := s.writer.exec("DROP TRIGGER failing")
+				require.NoError(t, err)
+			}
+		},
+	}
+	for name, fail := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "history.db")
+			s := open(t, path)
+			big := domaintest.NewHistory("big", domain.Public)
+			small := domaintest.NewHistory("small", domain.Public).Posts(9)
+			require.NoError(t, s.Project(t.Context(), append(big.Records(1, 0), small.Records(1, 0)...)))
+			require.Len(t, s.recent.of(small.Room), 10)
+			for range 45 {
+				big.Post(big.Owner, strings.Repeat("x", 20_000))
+			}
+			more := append(big.Records(2, 0), small.Posts(60).Records(11, 0)...)
+			undo := fail(t, s)
+			require.Error(t, s.Project(t.Context(), more))
+			var rows int
+			require.NoError(t, s.writer.queryRow("SELECT count(*) FROM events").Scan(&rows))
+			require.Zero(t, rows)
+			undo()
+			require.NoError(t, s.Project(t.Context(), more))
+			require.NoError(t, s.Close())
+			s = open(t, path)
+			for _, h := range []*domaintest.History{big, small} {
+				records, err := s.Range(t.Context(), h.Room, 0, 100)
+				require.NoError(t, err)
+				require.Equal(t, h.Records(1, 0), records)
+			}
+		})
+	}
 }

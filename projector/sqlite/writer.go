@@ -15,6 +15,9 @@ type writer struct {
 	db    *sql.DB
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+
+	open   bool  // a transaction is
+	failed error // in it
 }
 
 func openWriter(ctx context.Context, path string) (*writer, error) {
@@ -73,10 +76,12 @@ func (w *writer) commit(f func() error) error {
 	if _, err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
+	w.open = true
 	err := f()
 	if err == nil {
 		_, err = w.exec("COMMIT")
 	}
+	w.open, w.failed = false, nil
 	if err != nil {
 		// An error such as a full disk may have ended the transaction already.
 		_, _ = w.exec("ROLLBACK")
@@ -84,12 +89,21 @@ func (w *writer) commit(f func() error) error {
 	return err
 }
 
+// exec executes nothing more in a transaction that had an error: if that has ended it, the
+// rest would be committed alone.
 func (w *writer) exec(query string, args ...any) (sql.Result, error) {
+	if w.failed != nil {
+		return nil, w.failed
+	}
 	stmt, err := w.prepared(query) //nolint:sqlclosecheck // close does, when all is done
 	if err != nil {
 		return nil, err
 	}
-	return stmt.Exec(args...)
+	result, err := stmt.Exec(args...)
+	if w.open {
+		w.failed = err
+	}
+	return result, err
 }
 
 func (w *writer) query(query string, args ...any) (*sql.Rows, error) {

@@ -1,7 +1,7 @@
 -- The events that are not in their place in events yet, in the order of their arrival: a
--- row for each transaction, with the payloads of its events, a line each. They move on to
--- events once their room has a page of them.
+-- row for each transaction (recent.go says how an entry is written). They move on to events
+-- once their room has a page of them.
 CREATE TABLE journal (
-    n        INTEGER PRIMARY KEY,
-    payloads BLOB    NOT NULL
+    n       INTEGER PRIMARY KEY,
+    entries BLOB    NOT NULL
 );
