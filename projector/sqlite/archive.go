@@ -13,9 +13,7 @@ func (s *Store) Head(ctx context.Context, room domain.RoomID) (uint64, error) {
 	if head := s.recent.head(room); head != 0 {
 		return head, nil
 	}
-	seq, err := one(ctx, s, "read head", func(row scanner) (seq uint64, err error) {
-		return seq, row.Scan(&seq)
-	}, selectHead, room)
+	seq, err := one(ctx, s, "read head", scanSeq, selectHead, room)
 	if errors.Is(err, domain.ErrNotFound) {
 		return 0, nil
 	}
@@ -43,9 +41,7 @@ func before(recent []domain.Record) int64 {
 
 // FindKey implements domain.Archive.
 func (s *Store) FindKey(ctx context.Context, room domain.RoomID, user domain.UserID, key string) (domain.Record, error) {
-	seq, err := one(ctx, s, "find key", func(row scanner) (seq uint64, err error) {
-		return seq, row.Scan(&seq)
-	}, selectKey, room, user, key)
+	seq, err := one(ctx, s, "find key", scanSeq, selectKey, room, user, key)
 	if err != nil {
 		return domain.Record{}, err
 	}
@@ -58,6 +54,8 @@ func (s *Store) FindKey(ctx context.Context, room domain.RoomID, user domain.Use
 	}
 	return records[0], nil
 }
+
+func scanSeq(row scanner) (seq uint64, err error) { return seq, row.Scan(&seq) }
 
 func scanRecord(room domain.RoomID) func(scanner) (domain.Record, error) {
 	return func(row scanner) (domain.Record, error) {

@@ -155,16 +155,12 @@ func appendEntry(entries []byte, rec domain.Record) []byte {
 // cutEntry returns the first entry, and those after it.
 func cutEntry(entries []byte) (rec domain.Record, rest []byte, err error) {
 	head, rest, _ := bytes.Cut(entries, []byte("\n"))
-	fields := strings.SplitN(string(head), " ", 3)
-	n := -1
-	if len(fields) == 3 {
-		rec.Room = domain.RoomID(fields[2])
-		rec.Seq, err = strconv.ParseUint(fields[0], 10, 64)
-		if err == nil {
-			n, err = strconv.Atoi(fields[1])
-		}
-	}
-	if err != nil || n < 0 || n > len(rest) {
+	seq, others, _ := strings.Cut(string(head), " ")
+	length, room, _ := strings.Cut(others, " ")
+	rec = domain.Record{Room: domain.RoomID(room)}
+	rec.Seq, err = strconv.ParseUint(seq, 10, 64)
+	n, err2 := strconv.ParseUint(length, 10, 31)
+	if err != nil || err2 != nil || room == "" || n > uint64(len(rest)) {
 		return rec, nil, fmt.Errorf("an entry of the journal begins with %q", head)
 	}
 	rec.Payload = rest[:n:n]
@@ -247,18 +243,26 @@ func (s *Store) restore(ctx context.Context) error {
 			if rec, entries, err = cutEntry(entries); err != nil {
 				return err
 			}
-			head, ok := heads[rec.Room]
-			if !ok {
-				if head, err = s.Head(ctx, rec.Room); err != nil {
-					return err
-				}
+			if err := s.restoreRecord(ctx, rec, heads); err != nil {
+				return err
 			}
-			if rec.Seq > head { // else it was merged
-				s.recent.add([]domain.Record{rec})
-				head = rec.Seq
-			}
-			heads[rec.Room] = head
 		}
 	}
 	return rows.Err()
+}
+
+// restoreRecord takes what is not among its room's events yet; heads are those of the rooms
+// so far, so that each is asked for once.
+func (s *Store) restoreRecord(ctx context.Context, rec domain.Record, heads map[domain.RoomID]uint64) (err error) {
+	head, ok := heads[rec.Room]
+	if !ok {
+		if head, err = s.Head(ctx, rec.Room); err != nil {
+			return err
+		}
+	}
+	if rec.Seq > head {
+		s.recent.add([]domain.Record{rec})
+	}
+	heads[rec.Room] = max(head, rec.Seq)
+	return nil
 }

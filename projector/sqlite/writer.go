@@ -16,8 +16,7 @@ type writer struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
 
-	open   bool  // a transaction is
-	failed error // in it
+	failed error // in the transaction
 }
 
 func openWriter(ctx context.Context, path string) (*writer, error) {
@@ -73,24 +72,24 @@ func (w *writer) give() { w.turn <- struct{}{} }
 
 // commit is transaction for who has the turn.
 func (w *writer) commit(f func() error) error {
+	defer func() { w.failed = nil }()
 	if _, err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	w.open = true
 	err := f()
 	if err == nil {
 		_, err = w.exec("COMMIT")
 	}
-	w.open, w.failed = false, nil
 	if err != nil {
+		w.failed = nil
 		// An error such as a full disk may have ended the transaction already.
 		_, _ = w.exec("ROLLBACK")
 	}
 	return err
 }
 
-// exec executes nothing more in a transaction that had an error: if that has ended it, the
-// rest would be committed alone.
+// exec is for commit and what runs in it. After an error it executes nothing more: if that
+// has ended the transaction, the rest would be committed alone.
 func (w *writer) exec(query string, args ...any) (sql.Result, error) {
 	if w.failed != nil {
 		return nil, w.failed
@@ -100,9 +99,7 @@ func (w *writer) exec(query string, args ...any) (sql.Result, error) {
 		return nil, err
 	}
 	result, err := stmt.Exec(args...)
-	if w.open {
-		w.failed = err
-	}
+	w.failed = err
 	return result, err
 }
 
