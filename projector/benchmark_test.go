@@ -219,8 +219,9 @@ func insertedIntoSQLite(b *testing.B, records []domain.Record, all bool) time.Du
 		_, err := stmt.Exec(args...)
 		require.NoError(b, err)
 	}
+	exec(prepare("CREATE TABLE plain (room TEXT, seq INTEGER, payload BLOB, PRIMARY KEY (room, seq)) WITHOUT ROWID"))
 	begin, commit := prepare("BEGIN IMMEDIATE"), prepare("COMMIT")
-	event := prepare("INSERT INTO events VALUES (?, ?, ?)")
+	event := prepare("INSERT INTO plain VALUES (?, ?, ?)")
 	key := prepare("INSERT INTO keys VALUES (?, ?, ?, ?)")
 	events := make([]domain.Event, len(records))
 	for i, rec := range records {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 
 	"confab/domain"
 )
@@ -25,18 +26,46 @@ func (s *Store) Range(ctx context.Context, room domain.RoomID, from uint64, limi
 	limit = max(limit, 0)
 	recent := s.recent.of(room)
 	if len(recent) == 0 || from+1 < recent[0].Seq {
-		records, err = list(ctx, s, "read events", scanRecord(room), selectEvents, room, integer(from), before(recent), limit)
+		records, err = s.stored(ctx, "read events", selectEvents, room, from, before(recent), limit)
 	}
 	recent = after(recent, from)
 	return append(records, recent[:min(limit-len(records), len(recent))]...), err
 }
 
-// before returns the seq up to which the table events is read by who reads recent events.
-func before(recent []domain.Record) int64 {
+// before returns the seq up to which blocks are read by who reads recent events.
+func before(recent []domain.Record) uint64 {
 	if len(recent) == 0 {
 		return math.MaxInt64
 	}
-	return integer(recent[0].Seq)
+	return recent[0].Seq
+}
+
+// stored returns the first events that the rows of a query hold, at most limit. A row is a
+// block's entries, and behind the seqs of the first and the last one that is asked for.
+func (s *Store) stored(ctx context.Context, what, query string, room domain.RoomID, after, before uint64, limit int) (records []domain.Record, err error) {
+	if limit == 0 {
+		return nil, nil
+	}
+	rows, err := s.query(ctx, query, room, min(integer(after), math.MaxInt64-1), integer(before))
+	if err != nil {
+		return nil, storeError(what, err)
+	}
+	defer rows.Close()
+	for len(records) < limit && rows.Next() {
+		var first, last uint64
+		var entries []byte
+		err := rows.Scan(&first, &last, &entries)
+		block, err2 := cutEntries(entries)
+		if err := errors.Join(err, err2); err != nil {
+			return nil, storeError(what, err)
+		}
+		block = slices.DeleteFunc(block, func(rec domain.Record) bool { return rec.Seq < first || rec.Seq > last })
+		if query == selectMessagesBackward {
+			slices.Reverse(block)
+		}
+		records = append(records, block...)
+	}
+	return records[:min(limit, len(records))], storeError(what, rows.Err())
 }
 
 // FindKey implements domain.Archive.
@@ -57,25 +86,18 @@ func (s *Store) FindKey(ctx context.Context, room domain.RoomID, user domain.Use
 
 func scanSeq(row scanner) (seq uint64, err error) { return seq, row.Scan(&seq) }
 
-func scanRecord(room domain.RoomID) func(scanner) (domain.Record, error) {
-	return func(row scanner) (domain.Record, error) {
-		rec := domain.Record{Room: room}
-		return rec, row.Scan(&rec.Seq, &rec.Payload)
-	}
-}
-
 // integer returns a seq as SQLite holds it. No room gets near the largest.
 func integer(seq uint64) int64 { return int64(min(seq, math.MaxInt64)) }
 
-// InsertOnly archives records, all of them new, in one transaction, and does nothing else:
-// no views, no keys, no look at what is there. It is the least that storing events takes,
-// for a bench to compare Project with. The store is of no other use afterwards.
+// InsertOnly writes records, all of them new, as rows of a plain table, clustered by room and
+// seq, in one transaction. It is what a bench compares Project with; nothing reads them.
 func (s *Store) InsertOnly(ctx context.Context, records []domain.Record) error {
 	return storeError("insert events", s.writer.transaction(ctx, func() error {
-		b := newBatch(s)
-		if err := b.addEvents(records); err != nil {
-			return err
+		_, err := s.writer.exec("CREATE TABLE IF NOT EXISTS plain (room TEXT, seq INTEGER, payload BLOB, PRIMARY KEY (room, seq)) WITHOUT ROWID")
+		plain := rows{w: s.writer, insert: "INSERT OR FAIL INTO plain (room, seq, payload) VALUES (?, ?, ?)", row: 3}
+		for _, rec := range records {
+			err = errors.Join(err, plain.add(string(rec.Room), integer(rec.Seq), rec.Payload))
 		}
-		return b.events.flush()
+		return errors.Join(err, plain.flush())
 	}))
 }

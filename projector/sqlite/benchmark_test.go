@@ -70,6 +70,32 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
+// BenchmarkProject_busyRooms projects what a server carries in 1,000 rooms at once, in
+// batches as they come under load.
+func BenchmarkProject_busyRooms(b *testing.B) {
+	s, err := Open(b.Context(), filepath.Join(b.TempDir(), "history.db"))
+	require.NoError(b, err)
+	var rooms []*domaintest.History
+	for range 1000 {
+		rooms = append(rooms, domaintest.NewHistory("room", domain.Public))
+		require.NoError(b, s.Project(b.Context(), rooms[len(rooms)-1].Records(1, 0)))
+	}
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		batch := make([]domain.Record, 150)
+		for i := range batch {
+			h, before := rooms[n%len(rooms)], n/len(rooms)
+			batch[i] = post(h, before, fmt.Sprintf("%032d", n))
+			n++
+		}
+		b.StartTimer()
+		require.NoError(b, s.Project(b.Context(), batch))
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(n), "µs/event")
+	require.NoError(b, s.Close())
+}
+
 func (s *Store) page(b *testing.B, room domain.RoomID, p domain.Page) func() (int, error) {
 	return func() (int, error) { m, err := s.Messages(b.Context(), room, p); return len(m), err }
 }
@@ -81,11 +107,17 @@ func fill(b *testing.B, s *Store, messages int) (domain.RoomID, domain.UserID, s
 	for from := 0; from < messages; from += 4000 {
 		var batch []domain.Record
 		for i := from; i < min(from+4000, messages); i++ {
-			e := domain.Event{Room: h.Room, Seq: uint64(i) + 2, Kind: domain.MessagePosted, ID: domain.NewID(), At: h.Events[0].At,
-				Actor: h.Owner, Key: fmt.Sprintf("key %032d", i), Body: fmt.Sprintf("%0128d", i)}
-			batch = append(batch, domaintest.RecordOf(e))
+			batch = append(batch, post(h, i, fmt.Sprintf("key %032d", i)))
 		}
 		require.NoError(b, s.Project(b.Context(), batch))
 	}
 	return h.Room, h.Owner.ID, fmt.Sprintf("key %032d", messages/2)
+}
+
+// post returns a message that comes after the room's creation and so many others.
+func post(h *domaintest.History, before int, key string) domain.Record {
+	return domaintest.RecordOf(domain.Event{
+		Room: h.Room, Seq: uint64(before) + 2, Kind: domain.MessagePosted, ID: domain.NewID(), At: h.Events[0].At,
+		Actor: h.Owner, Key: key, Body: fmt.Sprintf("%0128d", before),
+	})
 }

@@ -166,17 +166,17 @@ func (s *Store) eventsAfter(ctx context.Context, last domain.Record) (page []dom
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	rows, err := s.writer.query(selectAllEvents, last.Room, integer(last.Seq), 1000)
+	rows, err := s.writer.query(selectAllBlocks, last.Room, integer(last.Seq), 50)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var rec domain.Record
-		if err := rows.Scan(&rec.Room, &rec.Seq, &rec.Payload); err != nil {
+		block, err := scanBlock(rows)
+		if err != nil {
 			return nil, err
 		}
-		page = append(page, rec)
+		page = append(page, block...)
 	}
 	return page, rows.Err()
 }
@@ -211,7 +211,7 @@ type batch struct {
 	known        map[domain.RoomID]room
 	rooms        map[domain.RoomID]*room
 	order        []*room // as they came
-	events, keys rows
+	blocks, keys rows
 
 	recent  *recent // as it was before
 	merged  map[domain.RoomID]bool
@@ -221,7 +221,7 @@ type batch struct {
 func newBatch(s *Store) *batch {
 	return &batch{
 		writer: s.writer, known: s.known, rooms: map[domain.RoomID]*room{},
-		events: rows{w: s.writer, insert: insertEvent, row: 3},
+		blocks: rows{w: s.writer, insert: insertBlock, row: 4},
 		keys:   rows{w: s.writer, insert: insertKey, row: 4},
 		recent: &s.recent, merged: map[domain.RoomID]bool{}, journal: s.recent.journal,
 	}
@@ -258,7 +258,14 @@ func (b *batch) payload(r *room, seq uint64) (payload []byte, err error) {
 			return newest[seq-newest[0].Seq].Payload, nil
 		}
 	}
-	return payload, b.queryRow(selectEvent, r.ID, integer(seq)).Scan(&payload)
+	block, err := scanBlock(b.queryRow(selectBlock, r.ID, integer(seq)))
+	if err == nil && (len(block) == 0 || seq > block[len(block)-1].Seq) {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return nil, err
+	}
+	return block[seq-block[0].Seq].Payload, nil
 }
 
 // apply changes the views.

@@ -75,6 +75,7 @@ func TestProject_isNotWrittenOnceItsContextEnded(t *testing.T) {
 // every way.
 func TestMessages_inRuns(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "history.db"))
+	s.recent.blockBytes = 1500
 	for range 20 {
 		h := domaintest.NewHistory("room", domain.Public)
 		for range 60 {

@@ -3,17 +3,21 @@ package sqlite
 // Every statement on rows. Each is answered by an index: a test asks SQLite for the
 // plan of all constants in this file.
 const (
-	selectHead = `SELECT seq FROM events WHERE room = ? ORDER BY seq DESC LIMIT 1`
+	selectHead = `SELECT last FROM blocks WHERE room = ? ORDER BY first DESC LIMIT 1`
 
-	selectEvents = `SELECT seq, payload FROM events WHERE room = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?`
+	// The block that an event is in is the last one that begins before the next event.
+	selectEvents = `SELECT ?2 + 1, ?3 - 1, entries FROM blocks
+		WHERE room = ?1 AND first < ?3
+			AND first >= coalesce((SELECT first FROM blocks WHERE room = ?1 AND first <= ?2 + 1 ORDER BY first DESC LIMIT 1), 0)
+		ORDER BY first`
 
-	selectEvent = `SELECT payload FROM events WHERE room = ? AND seq = ?`
+	selectBlock = `SELECT entries FROM blocks WHERE room = ? AND first <= ? ORDER BY first DESC LIMIT 1`
 
-	selectAllEvents = `SELECT room, seq, payload FROM events WHERE (room, seq) > (?, ?) ORDER BY room, seq LIMIT ?`
+	selectAllBlocks = `SELECT entries FROM blocks WHERE (room, first) > (?, ?) ORDER BY room, first LIMIT ?`
 
 	// FAIL and IGNORE spare the journal that SQLite keeps of a statement of many rows to
 	// undo it alone: after an error our whole transaction is undone.
-	insertEvent = `INSERT OR FAIL INTO events (room, seq, payload) VALUES (?, ?, ?)`
+	insertBlock = `INSERT OR FAIL INTO blocks (room, first, last, entries) VALUES (?, ?, ?, ?)`
 
 	insertJournal = `INSERT INTO journal (n, entries) VALUES (?, ?)`
 
@@ -27,7 +31,7 @@ const (
 	selectKey = `SELECT seq FROM keys WHERE room = ? AND user = ? AND key = ?`
 
 	selectRoom = `SELECT name, visibility, epoch, epoch_seq, created_at, state_seq,
-			coalesce((SELECT seq FROM events WHERE room = rooms.id ORDER BY seq DESC LIMIT 1), 0)
+			coalesce((SELECT last FROM blocks WHERE room = rooms.id ORDER BY first DESC LIMIT 1), 0)
 		FROM rooms WHERE id = ?`
 
 	upsertRoom = `INSERT INTO rooms (id, name, visibility, epoch, epoch_seq, created_at, state_seq) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -48,19 +52,15 @@ const (
 			AND NOT EXISTS (SELECT 1 FROM members m WHERE m.room = r.id AND m.user = ?1 AND m.role <> '')
 		ORDER BY 1 LIMIT ?3`
 
-	// A page is a walk over runs and, in each, over events. Where the runs begin and end
-	// that can hold a part of it is looked up first, so that no other is walked over.
-	selectMessagesForward = `SELECT e.seq, e.payload FROM posts p
-			CROSS JOIN events e ON e.room = p.room AND e.seq BETWEEN max(p.first, ?2 + 1) AND min(p.last, ?3 - 1)
+	// A page is a walk over runs and, in each, over blocks. Where those begin that can hold
+	// a part of it is looked up first, so that no other is walked over.
+	selectMessages = `SELECT max(p.first, ?2 + 1), min(p.last, ?3 - 1), b.entries FROM posts p
+			CROSS JOIN blocks b ON b.room = p.room AND b.first <= min(p.last, ?3 - 1)
+				AND b.first >= coalesce((SELECT first FROM blocks WHERE room = ?1 AND first <= max(p.first, ?2 + 1) ORDER BY first DESC LIMIT 1), 0)
 		WHERE p.room = ?1 AND p.first < ?3
-			AND p.first >= coalesce((SELECT first FROM posts WHERE room = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
-		ORDER BY p.first, e.seq LIMIT ?4`
-
-	selectMessagesBackward = `SELECT e.seq, e.payload FROM posts p
-			CROSS JOIN events e ON e.room = p.room AND e.seq BETWEEN max(p.first, ?2 + 1) AND min(p.last, ?3 - 1)
-		WHERE p.room = ?1 AND p.first < ?3
-			AND p.first >= coalesce((SELECT first FROM posts WHERE room = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
-		ORDER BY p.first DESC, e.seq DESC LIMIT ?4`
+			AND p.first >= coalesce((SELECT first FROM posts WHERE room = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)`
+	selectMessagesForward  = selectMessages + ` ORDER BY p.first, b.first`
+	selectMessagesBackward = selectMessages + ` ORDER BY p.first DESC, b.first DESC`
 
 	// Where the run of messages begins that goes on, 0 if none does.
 	selectRun = `SELECT iif(last = 9223372036854775807, first, 0) FROM posts WHERE room = ? ORDER BY first DESC LIMIT 1`

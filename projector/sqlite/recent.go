@@ -13,19 +13,20 @@ import (
 	"confab/domain"
 )
 
-// recent is the newest part of the archive: what the journal holds and the table events does
-// not, by room. (In the terms of log-structured merge trees it is the memtable.)
+// recent is the newest part of the archive: what the journal holds and the table blocks
+// does not, by room. (In the terms of log-structured merge trees it is the memtable.)
 //
-// A reader takes a room's recent events first, and then those before them from the table
-// events: whether they are merged into it meanwhile makes no difference.
+// A reader takes a room's recent events first, and then those before them from blocks:
+// whether they are merged into it meanwhile makes no difference.
 type recent struct {
 	mu    sync.RWMutex
 	rooms map[domain.RoomID][]domain.Record // each room's newest, in order
 	bytes int                               // of their payloads
 
-	maxBytes int     // then rooms are merged that have no pageful
-	journal  journal // of who has the writer's turn, as is entries
-	entries  []byte  // scratch
+	blockBytes int     // of one room are worth a row of their own, and its pages
+	maxBytes   int     // of all; then rooms are merged that do not fill a block
+	journal    journal // of who has the writer's turn, as is entries
+	entries    []byte  // scratch
 }
 
 // journal is what is to be known of the table of that name.
@@ -36,11 +37,8 @@ type journal struct {
 	until   int64
 }
 
-// pageful is how many bytes of events of one room are worth the writing of its page.
-const pageful = 4 << 10
-
 func newRecent() recent {
-	return recent{rooms: map[domain.RoomID][]domain.Record{}, maxBytes: 8 << 20}
+	return recent{rooms: map[domain.RoomID][]domain.Record{}, blockBytes: 16 << 10, maxBytes: 8 << 20}
 }
 
 // of returns the recent events of a room, which stay as they are.
@@ -98,6 +96,14 @@ func after(events []domain.Record, from uint64) []domain.Record {
 	return events[min(from-events[0].Seq+1, uint64(len(events))):]
 }
 
+// until returns those that have a seq below before.
+func until(events []domain.Record, before uint64) []domain.Record {
+	if len(events) == 0 || before <= events[0].Seq {
+		return nil
+	}
+	return events[:min(before-events[0].Seq, uint64(len(events)))]
+}
+
 func size(events []domain.Record) (n int) {
 	for _, rec := range events {
 		n += len(rec.Payload)
@@ -105,23 +111,20 @@ func size(events []domain.Record) (n int) {
 	return n
 }
 
-// archive writes the events of the batch: those of a room that has a pageful of them into
-// the table events, with what of the room is recent, and others into the journal.
+// archive writes the events of the batch: into blocks those of a room that has enough of
+// them, with what of the room is recent, and others into the journal.
 func (b *batch) archive() error {
 	entries, added := b.recent.entries[:0], 0
 	for _, r := range b.order {
 		added += size(r.added)
-		if size(b.recent.of(r.ID))+size(r.added) < pageful {
+		if size(b.recent.of(r.ID))+size(r.added) < b.recent.blockBytes {
 			r.recent = r.added
 			for _, rec := range r.added {
 				entries = appendEntry(entries, rec)
 			}
 			continue
 		}
-		if err := b.merge(r.ID); err != nil {
-			return err
-		}
-		if err := b.addEvents(r.added); err != nil {
+		if err := b.merge(r.ID, r.added); err != nil {
 			return err
 		}
 	}
@@ -138,10 +141,10 @@ func (b *batch) archive() error {
 	if err := b.shorten(2 * added); err != nil {
 		return err
 	}
-	return b.events.flush()
+	return b.blocks.flush()
 }
 
-// An entry of a journal's row is "<seq> <bytes of the payload> <room>\n<payload>".
+// An entry of a row of the journal, or of blocks, is "<seq> <bytes of the payload> <room>\n<payload>".
 func appendEntry(entries []byte, rec domain.Record) []byte {
 	entries = strconv.AppendUint(entries, rec.Seq, 10)
 	entries = append(entries, ' ')
@@ -161,14 +164,33 @@ func cutEntry(entries []byte) (rec domain.Record, rest []byte, err error) {
 	rec.Seq, err = strconv.ParseUint(seq, 10, 64)
 	n, err2 := strconv.ParseUint(length, 10, 31)
 	if err != nil || err2 != nil || room == "" || n > uint64(len(rest)) {
-		return rec, nil, fmt.Errorf("an entry of the journal begins with %q", head)
+		return rec, nil, fmt.Errorf("an entry begins with %q", head)
 	}
 	rec.Payload = rest[:n:n]
 	return rec, rest[n:], nil
 }
 
+func cutEntries(entries []byte) (records []domain.Record, err error) {
+	for len(entries) > 0 {
+		var rec domain.Record
+		if rec, entries, err = cutEntry(entries); err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
+	}
+	return records, nil
+}
+
+func scanBlock(row scanner) ([]domain.Record, error) {
+	var entries []byte
+	if err := row.Scan(&entries); err != nil {
+		return nil, err
+	}
+	return cutEntries(entries)
+}
+
 // shorten keeps the journal, and what is in memory, from growing on and on: it merges about
-// n bytes of rooms that have no pageful. That is more than have come, but not all at once,
+// n bytes of rooms that do not fill a block. That is more than have come, but not all at once,
 // for others wait.
 func (b *batch) shorten(n int) error {
 	j := &b.journal
@@ -182,7 +204,7 @@ func (b *batch) shorten(n int) error {
 	}
 	for ; n > 0 && len(j.leaving) > 0; j.leaving = j.leaving[1:] {
 		n -= size(b.recent.of(j.leaving[0]))
-		if err := b.merge(j.leaving[0]); err != nil {
+		if err := b.merge(j.leaving[0], nil); err != nil {
 			return err
 		}
 	}
@@ -193,20 +215,27 @@ func (b *batch) shorten(n int) error {
 	return err
 }
 
-// merge copies the recent events of a room to the table events.
-func (b *batch) merge(room domain.RoomID) error {
+// merge copies the recent events of a room to blocks, with those that were added.
+func (b *batch) merge(room domain.RoomID, added []domain.Record) error {
 	if b.merged[room] {
 		return nil
 	}
 	b.merged[room] = true
-	return b.addEvents(b.recent.of(room))
+	return b.addBlocks(slices.Concat(b.recent.of(room), added))
 }
 
-func (b *batch) addEvents(events []domain.Record) error {
-	for _, rec := range events {
-		if err := b.events.add(string(rec.Room), integer(rec.Seq), rec.Payload); err != nil {
+// addBlocks stores events of a room that follow one another.
+func (b *batch) addBlocks(events []domain.Record) error {
+	for len(events) > 0 {
+		var entries []byte
+		n := 0
+		for ; n < len(events) && len(entries) < b.recent.blockBytes; n++ {
+			entries = appendEntry(entries, events[n])
+		}
+		if err := b.blocks.add(string(events[0].Room), integer(events[0].Seq), integer(events[n-1].Seq), entries); err != nil {
 			return err
 		}
+		events = events[n:]
 	}
 	return nil
 }
@@ -214,14 +243,14 @@ func (b *batch) addEvents(events []domain.Record) error {
 // mergeAll merges all that is recent, for who clears it then.
 func (b *batch) mergeAll() error {
 	for _, room := range slices.Sorted(maps.Keys(b.recent.rooms)) {
-		if err := b.merge(room); err != nil {
+		if err := b.merge(room, nil); err != nil {
 			return err
 		}
 	}
 	if _, err := b.exec(deleteJournal, b.journal.last); err != nil {
 		return err
 	}
-	return b.events.flush()
+	return b.blocks.flush()
 }
 
 // restore reads the journal that an earlier process has left.
@@ -238,11 +267,11 @@ func (s *Store) restore(ctx context.Context) error {
 			return err
 		}
 		s.recent.journal.bytes += len(entries)
-		for len(entries) > 0 {
-			var rec domain.Record
-			if rec, entries, err = cutEntry(entries); err != nil {
-				return err
-			}
+		records, err := cutEntries(entries)
+		if err != nil {
+			return err
+		}
+		for _, rec := range records {
 			if err := s.restoreRecord(ctx, rec, heads); err != nil {
 				return err
 			}
@@ -251,7 +280,7 @@ func (s *Store) restore(ctx context.Context) error {
 	return rows.Err()
 }
 
-// restoreRecord takes what is not among its room's events yet; heads are those of the rooms
+// restoreRecord takes what is not among its room's blocks yet; heads are those of the rooms
 // so far, so that each is asked for once.
 func (s *Store) restoreRecord(ctx context.Context, rec domain.Record, heads map[domain.RoomID]uint64) (err error) {
 	head, ok := heads[rec.Room]

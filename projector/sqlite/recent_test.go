@@ -18,17 +18,17 @@ import (
 )
 
 // TestRecent_readsLikeTheRest projects, crashes and rebuilds at random, and finds everything
-// in its place, whether it is in the journal, in the table events or in both.
+// in its place, whether it is in the journal, in blocks or in both.
 func TestRecent_readsLikeTheRest(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		path := filepath.Join(t.TempDir(), "history.db")
-		maxBytes := rapid.IntRange(500, 8000).Draw(rt, "max bytes")
+		blockBytes, maxBytes := rapid.IntRange(200, 4000).Draw(rt, "block"), rapid.IntRange(500, 8000).Draw(rt, "max bytes")
 		var s *Store
 		reopen := func() {
 			var err error
 			s, err = Open(t.Context(), path)
 			require.NoError(rt, err)
-			s.recent.maxBytes = maxBytes
+			s.recent.blockBytes, s.recent.maxBytes = blockBytes, maxBytes
 		}
 		reopen()
 		defer func() { require.NoError(rt, s.Close()) }()
@@ -146,7 +146,7 @@ func requireHistory(rt *rapid.T, s *Store, h *domaintest.History, pages int) {
 // TestRecent_whileItMoves reads while others write, and misses nothing that was there.
 func TestRecent_whileItMoves(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "history.db"))
-	s.recent.maxBytes = 3000
+	s.recent.blockBytes, s.recent.maxBytes = 1000, 3000
 	histories := make([]*domaintest.History, 4)
 	for i := range histories {
 		histories[i] = domaintest.NewHistory(fmt.Sprint("room ", i), domain.Public)
@@ -267,7 +267,7 @@ func TestProject_nothingIsLeftOfAFailure(t *testing.T) {
 			undo := fail(t, s)
 			require.Error(t, s.Project(t.Context(), more))
 			var rows int
-			require.NoError(t, s.writer.queryRow("SELECT count(*) FROM events").Scan(&rows))
+			require.NoError(t, s.writer.queryRow("SELECT count(*) FROM blocks").Scan(&rows))
 			require.Zero(t, rows)
 			undo()
 			require.NoError(t, s.Project(t.Context(), more))

@@ -3,12 +3,13 @@ package sqlite
 import (
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -123,7 +124,7 @@ func TestSettings_areThoseOfADurableStore(t *testing.T) {
 		require.NoError(t, s.writer.queryRow("PRAGMA "+pragma).Scan(&got))
 		require.Equal(t, want, got, pragma)
 	}
-	_, err := s.reader.Exec("DELETE FROM events")
+	_, err := s.reader.Exec("DELETE FROM blocks")
 	require.Error(t, err, "readers only read")
 }
 
@@ -162,17 +163,15 @@ func TestQueries_useIndexes(t *testing.T) {
 
 func constants(t *testing.T, file string) map[string]string {
 	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	files := token.NewFileSet()
+	f, err := parser.ParseFile(files, file, nil, 0)
+	require.NoError(t, err)
+	checked, err := new(types.Config).Check("sqlite", files, []*ast.File{f}, nil)
 	require.NoError(t, err)
 	found := map[string]string{}
-	ast.Inspect(f, func(n ast.Node) bool {
-		if spec, ok := n.(*ast.ValueSpec); ok {
-			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-			require.NoError(t, err)
-			found[spec.Names[0].Name] = value
-		}
-		return true
-	})
+	for _, name := range checked.Scope().Names() {
+		found[name] = constant.StringVal(checked.Scope().Lookup(name).(*types.Const).Val())
+	}
 	return found
 }
 

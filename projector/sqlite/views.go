@@ -64,13 +64,17 @@ func (s *Store) Messages(ctx context.Context, room domain.RoomID, p domain.Page)
 		p.Before = math.MaxInt64
 	}
 	recent := s.recent.of(room)
-	newer, err := messages(recent, p)
+	newer, err := messages(until(after(recent, p.After), p.Before))
 	if err != nil {
 		return nil, storeError("read messages", err)
 	}
 	older := func(query string, limit int) ([]domain.Message, error) {
-		return list(ctx, s, "read messages", scanMessage(room), query,
-			room, integer(p.After), min(integer(p.Before), before(recent)), limit)
+		records, err := s.stored(ctx, "read messages", query, room, p.After, min(p.Before, before(recent)), limit)
+		if err != nil {
+			return nil, err
+		}
+		page, err := messages(records)
+		return page, storeError("read messages", err)
 	}
 	if p.Forward {
 		page, err := older(selectMessagesForward, limit)
@@ -85,12 +89,9 @@ func (s *Store) Messages(ctx context.Context, room domain.RoomID, p domain.Page)
 	return append(page, rest...), err
 }
 
-// messages returns those of a room's recent events that belong to a page, in order.
-func messages(recent []domain.Record, p domain.Page) (page []domain.Message, err error) {
-	for _, rec := range after(recent, p.After) {
-		if rec.Seq >= p.Before {
-			break
-		}
+// messages returns the messages among records.
+func messages(records []domain.Record) (page []domain.Message, err error) {
+	for _, rec := range records {
 		e, err := rec.Event()
 		if err != nil {
 			return nil, err
@@ -100,17 +101,6 @@ func messages(recent []domain.Record, p domain.Page) (page []domain.Message, err
 		}
 	}
 	return page, nil
-}
-
-func scanMessage(room domain.RoomID) func(scanner) (domain.Message, error) {
-	return func(row scanner) (domain.Message, error) {
-		rec, err := scanRecord(room)(row)
-		if err != nil {
-			return domain.Message{}, err
-		}
-		e, err := rec.Event()
-		return domain.MessageOf(e), err
-	}
 }
 
 func fromMillis(ms int64) domain.Time { return domain.At(time.UnixMilli(ms)) }

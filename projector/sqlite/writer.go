@@ -26,7 +26,7 @@ func openWriter(ctx context.Context, path string) (*writer, error) {
 		"_pragma=synchronous(FULL)", // a commit returns when it is on disk: one fsync of the WAL
 		"_pragma=journal_size_limit(67108864)",
 		"_pragma=wal_autocheckpoint(12000)", // 48 MB: a page that many commits change is written back once
-		"_pragma=cache_size(-32000)",        // 32 MB: what one transaction of a full batch changes
+		"_pragma=cache_size(-8000)",         // 8 MB: most commits that add pages look at each page in the cache
 	))
 	if err != nil {
 		return nil, err
