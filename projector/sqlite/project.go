@@ -208,10 +208,10 @@ func (s *Store) remember(b *batch) {
 // event are gathered, and a room is written once, if its state changed.
 type batch struct {
 	*writer
-	known        map[domain.RoomID]room
-	rooms        map[domain.RoomID]*room
-	order        []*room // as they came
-	blocks, keys rows
+	known map[domain.RoomID]room
+	rooms map[domain.RoomID]*room
+	order []*room // as they came
+	keys  rows
 
 	recent  *recent // as it was before
 	merged  map[domain.RoomID]bool
@@ -221,7 +221,6 @@ type batch struct {
 func newBatch(s *Store) *batch {
 	return &batch{
 		writer: s.writer, known: s.known, rooms: map[domain.RoomID]*room{},
-		blocks: rows{w: s.writer, insert: insertBlock, row: 4},
 		keys:   rows{w: s.writer, insert: insertKey, row: 4},
 		recent: &s.recent, merged: map[domain.RoomID]bool{}, journal: s.recent.journal,
 	}

@@ -15,9 +15,7 @@ const (
 
 	selectAllBlocks = `SELECT entries FROM blocks WHERE (room, first) > (?, ?) ORDER BY room, first LIMIT ?`
 
-	// FAIL and IGNORE spare the journal that SQLite keeps of a statement of many rows to
-	// undo it alone: after an error our whole transaction is undone.
-	insertBlock = `INSERT OR FAIL INTO blocks (room, first, last, entries) VALUES (?, ?, ?, ?)`
+	insertBlock = `INSERT INTO blocks (room, first, last, entries) VALUES (?, ?, ?, ?)`
 
 	insertJournal = `INSERT INTO journal (n, entries) VALUES (?, ?)`
 
@@ -25,7 +23,8 @@ const (
 
 	deleteJournal = `DELETE FROM journal WHERE n <= ?`
 
-	// A key comes once; should ingest ever fail in that, the first event keeps it.
+	// A key comes once; should ingest ever fail in that, the first event keeps it. IGNORE also
+	// spares the journal that SQLite keeps of a statement of many rows to undo it alone.
 	insertKey = `INSERT OR IGNORE INTO keys (room, user, key, seq) VALUES (?, ?, ?, ?)`
 
 	selectKey = `SELECT seq FROM keys WHERE room = ? AND user = ? AND key = ?`

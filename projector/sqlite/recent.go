@@ -26,7 +26,8 @@ type recent struct {
 	blockBytes int     // of one room are worth a row of their own, and its pages
 	maxBytes   int     // of all; then rooms are merged that do not fill a block
 	journal    journal // of who has the writer's turn, as is entries
-	entries    []byte  // scratch
+	entries    []byte  // scratch, as is block
+	block      []byte
 }
 
 // journal is what is to be known of the table of that name.
@@ -138,10 +139,7 @@ func (b *batch) archive() error {
 			return err
 		}
 	}
-	if err := b.shorten(2 * added); err != nil {
-		return err
-	}
-	return b.blocks.flush()
+	return b.shorten(2 * added)
 }
 
 // An entry of a row of the journal, or of blocks, is "<seq> <bytes of the payload> <room>\n<payload>".
@@ -227,12 +225,12 @@ func (b *batch) merge(room domain.RoomID, added []domain.Record) error {
 // addBlocks stores events of a room that follow one another.
 func (b *batch) addBlocks(events []domain.Record) error {
 	for len(events) > 0 {
-		var entries []byte
-		n := 0
+		entries, n := b.recent.block[:0], 0
 		for ; n < len(events) && len(entries) < b.recent.blockBytes; n++ {
 			entries = appendEntry(entries, events[n])
 		}
-		if err := b.blocks.add(string(events[0].Room), integer(events[0].Seq), integer(events[n-1].Seq), entries); err != nil {
+		b.recent.block = entries
+		if _, err := b.exec(insertBlock, events[0].Room, integer(events[0].Seq), integer(events[n-1].Seq), entries); err != nil {
 			return err
 		}
 		events = events[n:]
@@ -247,10 +245,8 @@ func (b *batch) mergeAll() error {
 			return err
 		}
 	}
-	if _, err := b.exec(deleteJournal, b.journal.last); err != nil {
-		return err
-	}
-	return b.blocks.flush()
+	_, err := b.exec(deleteJournal, b.journal.last)
+	return err
 }
 
 // restore reads the journal that an earlier process has left.
