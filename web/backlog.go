@@ -280,8 +280,8 @@ func (b *backlog) idle() (bool, time.Time) {
 
 // nowWriter writes to a socket as much as it takes without blocking.
 type nowWriter struct {
-	raw syscall.RawConn       // nil: one cannot write without blocking
-	try func(fd uintptr) bool // made once: a closure per write would be an allocation per receiver
+	raw syscall.RawConn  // nil: one cannot write without blocking
+	try func(fd uintptr) // made once: a closure per write would be an allocation per receiver
 
 	p   []byte
 	n   int
@@ -295,14 +295,11 @@ func (w *nowWriter) open(conn net.Conn) {
 	}
 }
 
-func (w *nowWriter) tryWrite(fd uintptr) bool {
-	w.n, w.err = writeNow(fd, w.p)
-	return true // never wait for the socket
-}
+func (w *nowWriter) tryWrite(fd uintptr) { w.n, w.err = writeNow(fd, w.p) }
 
 func (w *nowWriter) write(p []byte) (int, error) {
 	w.p, w.n, w.err = p, 0, nil
-	err := w.raw.Write(w.try)
+	err := w.raw.Control(w.try) // not Write, which is for who waits for the socket
 	w.p = nil
 	return w.n, cmp.Or(err, w.err)
 }

@@ -148,7 +148,7 @@ func (c *conn) heartbeat(ctx context.Context) {
 	var rooms []domain.RoomID
 	for _, sub := range c.subscriptions() {
 		rooms = append(rooms, sub.room)
-		heads[sub.room] = sub.lastSeen()
+		heads[sub.room] = sub.last.Load()
 	}
 	if len(rooms) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, headsTime)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"confab/domain"
 	"confab/web/frames"
@@ -17,9 +18,10 @@ type subscription struct {
 	room  domain.RoomID
 	epoch string // when it began
 
+	last atomic.Uint64 // newest seq that the client was given or told of
+
 	mu   sync.Mutex
 	feed domain.Subscription // the hub's end; nil until Subscribe returned
-	last uint64              // newest seq that the client was given or told of
 }
 
 // subscribe begins to follow a room. If the connection follows it already, that one
@@ -111,7 +113,7 @@ func (s *subscription) Events(frames []byte, n int, last uint64) error {
 	if err != nil {
 		return err
 	}
-	s.seen(last)
+	s.last.Store(last)
 	s.c.s.metrics.delivered.Add(float64(n))
 	return nil
 }
@@ -121,7 +123,7 @@ func (s *subscription) Flushed(ctx context.Context) error { return s.c.out.flush
 
 // CaughtUp implements Sink.
 func (s *subscription) CaughtUp(seq uint64) {
-	s.seen(seq)
+	s.last.Store(seq)
 	s.c.send(frames.CaughtUp{Room: s.room, Seq: seq})
 }
 
@@ -139,16 +141,4 @@ func (s *subscription) Ended(err error) {
 		return
 	}
 	s.c.sendError(context.Background(), frames.Error{ID: s.id, Room: s.room}, err)
-}
-
-func (s *subscription) seen(seq uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.last = max(s.last, seq)
-}
-
-func (s *subscription) lastSeen() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.last
 }

@@ -1,0 +1,25 @@
+package web
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+// writeNow writes what the socket takes at once, possibly nothing. Go's sockets are in
+// non-blocking mode already, so the runtime need not be told of the call: it would watch
+// who makes one after the other, every 20 µs, and take the processor away from some, which
+// took a ninth of the server's time when a room of 1,000 is written to.
+func writeNow(fd uintptr, p []byte) (int, error) {
+	for {
+		n, _, err := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		switch err {
+		case 0:
+			return int(n), nil
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return 0, nil
+		default:
+			return 0, err
+		}
+	}
+}
