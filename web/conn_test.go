@@ -209,10 +209,10 @@ func TestConn_whatIsBehindIsAway(t *testing.T) {
 	a.says(frames.Subscribe{ID: "2", Room: room})
 	a.refused("2", domain.CodeUnavailable)
 	l.rooms.set(func(f *fakeRooms) { f.err = nil })
-	l.hub.err = fmt.Errorf("secret reason")
+	l.hub.fail(fmt.Errorf("secret reason"))
 	a.says(frames.Subscribe{ID: "3", Room: room})
 	require.NotContains(t, a.refused("3", domain.CodeInternal).Message, "secret")
-	l.hub.err = nil
+	l.hub.fail(nil)
 	a.says(frames.Send{ID: "4", Room: room, Body: "hi"})
 	hear[frames.Ack](a)
 }

@@ -66,10 +66,10 @@ func (l liveRooms) PostMessage(ctx context.Context, actor domain.User, room doma
 // fakeHub is web.Hub in its simplest form: whoever posts delivers to all.
 type fakeHub struct {
 	rooms *fakeRooms
-	quiet bool  // nothing is delivered live
-	err   error // what Subscribe fails with
+	quiet bool // nothing is delivered live
 
 	mu    sync.Mutex
+	err   error // what Subscribe fails with
 	feeds map[*fakeFeed]struct{}
 }
 
@@ -84,11 +84,14 @@ type fakeFeed struct {
 }
 
 func (h *fakeHub) Subscribe(ctx context.Context, user domain.UserID, room domain.RoomID, from domain.Cursor, sink domain.Sink) (domain.Subscription, error) {
-	if h.err != nil {
-		return nil, h.err
+	h.mu.Lock()
+	err := h.err
+	h.mu.Unlock()
+	if err != nil {
+		return nil, err
 	}
 	var epoch string
-	err := h.rooms.View(ctx, room, func(r *domain.Room) error {
+	err = h.rooms.View(ctx, room, func(r *domain.Room) error {
 		epoch = r.Epoch
 		return r.CanRead(user)
 	})
@@ -117,6 +120,13 @@ func (h *fakeHub) Subscribe(ctx context.Context, user domain.UserID, room domain
 		sink.CaughtUp(f.next - 1)
 	}
 	return f, nil
+}
+
+// fail has Subscribe fail from now on, unless err is nil.
+func (h *fakeHub) fail(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.err = err
 }
 
 func (h *fakeHub) deliver(room domain.RoomID) {
