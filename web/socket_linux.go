@@ -6,9 +6,8 @@ import (
 )
 
 // writeNow writes what the socket takes at once, possibly nothing. Go's sockets are in
-// non-blocking mode already, so the runtime need not be told of the call: it would watch
-// who makes one after the other, every 20 µs, and take the processor away from some, which
-// took a ninth of the server's time when a room of 1,000 is written to.
+// non-blocking mode already, so the scheduler need not be told of the call, to run others
+// meanwhile: that costs, and a room of 1,000 is as many calls.
 func writeNow(fd uintptr, p []byte) (int, error) {
 	for {
 		n, _, err := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
