@@ -199,7 +199,7 @@ func (b *backlog) drain() {
 		out, b.waiting = b.waiting, out[:0]
 		if len(out) == 0 {
 			b.draining, b.waiting = false, nil
-			_ = b.conn.SetWriteDeadline(time.Time{}) // it would refuse the direct writes
+			_ = b.conn.SetWriteDeadline(time.Time{}) // else its timer would run on
 			b.mu.Unlock()
 			return
 		}

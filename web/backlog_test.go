@@ -177,8 +177,7 @@ func (n *noted) SetWriteDeadline(t time.Time) error {
 	return n.Conn.SetWriteDeadline(t)
 }
 
-// TestBacklog_leavesNoDeadline: one that is left behind would fail a direct write that
-// comes after it.
+// TestBacklog_leavesNoDeadline: it would fail whoever writes after it.
 func TestBacklog_leavesNoDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, client := net.Pipe()

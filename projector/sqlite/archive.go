@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"math"
 	"slices"
@@ -41,29 +43,34 @@ func before(recent []domain.Record) uint64 {
 }
 
 // stored returns the first events that the rows of a query hold, at most limit. A row is a
-// block's entries, and behind the seqs of the first and the last one that is asked for.
-func (s *Store) stored(ctx context.Context, what, query string, room domain.RoomID, after, before uint64, limit int) (records []domain.Record, err error) {
+// block: where it begins, the seqs of the first and the last event that are asked for, and
+// the entries. The same block may come again, for others.
+func (s *Store) stored(ctx context.Context, what, query string, room domain.RoomID, from, before uint64, limit int) (records []domain.Record, err error) {
 	if limit == 0 {
 		return nil, nil
 	}
-	rows, err := s.query(ctx, query, room, min(integer(after), math.MaxInt64-1), integer(before))
+	rows, err := s.query(ctx, query, room, min(integer(from), math.MaxInt64-1), integer(before))
 	if err != nil {
 		return nil, storeError(what, err)
 	}
 	defer rows.Close()
+	var block []domain.Record
 	for len(records) < limit && rows.Next() {
-		var first, last uint64
-		var entries []byte
-		err := rows.Scan(&first, &last, &entries)
-		block, err2 := cutEntries(entries)
-		if err := errors.Join(err, err2); err != nil {
+		var begin, first, last uint64
+		var entries sql.RawBytes
+		err := rows.Scan(&begin, &first, &last, &entries)
+		if err == nil && (len(block) == 0 || block[0].Seq != begin) {
+			block, err = cutEntries(bytes.Clone(entries))
+		}
+		if err != nil {
 			return nil, storeError(what, err)
 		}
-		block = slices.DeleteFunc(block, func(rec domain.Record) bool { return rec.Seq < first || rec.Seq > last })
+		asked := until(after(block, first-1), last+1)
 		if query == selectMessagesBackward {
-			slices.Reverse(block)
+			asked = slices.Clone(asked)
+			slices.Reverse(asked)
 		}
-		records = append(records, block...)
+		records = append(records, asked...)
 	}
 	return records[:min(limit, len(records))], storeError(what, rows.Err())
 }
@@ -93,11 +100,15 @@ func integer(seq uint64) int64 { return int64(min(seq, math.MaxInt64)) }
 // seq, in one transaction. It is what a bench compares Project with; nothing reads them.
 func (s *Store) InsertOnly(ctx context.Context, records []domain.Record) error {
 	return storeError("insert events", s.writer.transaction(ctx, func() error {
-		_, err := s.writer.exec("CREATE TABLE IF NOT EXISTS plain (room TEXT, seq INTEGER, payload BLOB, PRIMARY KEY (room, seq)) WITHOUT ROWID")
+		if _, err := s.writer.exec("CREATE TABLE IF NOT EXISTS plain (room TEXT, seq INTEGER, payload BLOB, PRIMARY KEY (room, seq)) WITHOUT ROWID"); err != nil {
+			return err
+		}
 		plain := rows{w: s.writer, insert: "INSERT OR FAIL INTO plain (room, seq, payload) VALUES (?, ?, ?)", row: 3}
 		for _, rec := range records {
-			err = errors.Join(err, plain.add(string(rec.Room), integer(rec.Seq), rec.Payload))
+			if err := plain.add(string(rec.Room), integer(rec.Seq), rec.Payload); err != nil {
+				return err
+			}
 		}
-		return errors.Join(err, plain.flush())
+		return plain.flush()
 	}))
 }

@@ -258,7 +258,7 @@ func (b *batch) payload(r *room, seq uint64) (payload []byte, err error) {
 		}
 	}
 	block, err := scanBlock(b.queryRow(selectBlock, r.ID, integer(seq)))
-	if err == nil && (len(block) == 0 || seq > block[len(block)-1].Seq) {
+	if err == nil && (len(block) == 0 || seq > block[len(block)-1].Seq) { // somebody else changed the file
 		err = sql.ErrNoRows
 	}
 	if err != nil {

@@ -160,9 +160,19 @@ func TestOpen_migrates(t *testing.T) {
 			}
 		}
 	}
+	odd := domain.Record{Room: domaintest.NewHistory("odd", domain.Public).Room, Seq: 1, Payload: []byte("\x00\n\xff 1 2\n")}
+	exec("INSERT INTO events VALUES (?, ?, ?)", odd.Room, odd.Seq, odd.Payload)
 	require.NoError(t, db.Close())
 
 	s := open(t, path)
+	records, err := s.Range(t.Context(), odd.Room, 0, 10)
+	require.NoError(t, err)
+	require.Equal(t, []domain.Record{odd}, records)
+	var text int
+	require.NoError(t, s.writer.queryRow("SELECT count(*) FROM blocks WHERE typeof(entries) <> 'blob'").Scan(&text))
+	require.Zero(t, text)
+	_, err = s.writer.exec("DELETE FROM blocks WHERE room = ?", odd.Room) // no event: it cannot be rebuilt
+	require.NoError(t, err)
 	for range 2 {
 		for _, h := range histories {
 			requirePages(t, s, h, 50)

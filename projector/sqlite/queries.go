@@ -6,8 +6,8 @@ const (
 	selectHead = `SELECT last FROM blocks WHERE room = ? ORDER BY first DESC LIMIT 1`
 
 	// The block that an event is in is the last one that begins before the next event.
-	selectEvents = `SELECT ?2 + 1, ?3 - 1, entries FROM blocks
-		WHERE room = ?1 AND first < ?3
+	selectEvents = `SELECT first, ?2 + 1, ?3 - 1, entries FROM blocks
+		WHERE room = ?1 AND first < ?3 AND last > ?2
 			AND first >= coalesce((SELECT first FROM blocks WHERE room = ?1 AND first <= ?2 + 1 ORDER BY first DESC LIMIT 1), 0)
 		ORDER BY first`
 
@@ -53,8 +53,8 @@ const (
 
 	// A page is a walk over runs and, in each, over blocks. Where those begin that can hold
 	// a part of it is looked up first, so that no other is walked over.
-	selectMessages = `SELECT max(p.first, ?2 + 1), min(p.last, ?3 - 1), b.entries FROM posts p
-			CROSS JOIN blocks b ON b.room = p.room AND b.first <= min(p.last, ?3 - 1)
+	selectMessages = `SELECT b.first, max(p.first, ?2 + 1), min(p.last, ?3 - 1), b.entries FROM posts p
+			CROSS JOIN blocks b ON b.room = p.room AND b.first <= min(p.last, ?3 - 1) AND b.last > ?2
 				AND b.first >= coalesce((SELECT first FROM blocks WHERE room = ?1 AND first <= max(p.first, ?2 + 1) ORDER BY first DESC LIMIT 1), 0)
 		WHERE p.room = ?1 AND p.first < ?3
 			AND p.first >= coalesce((SELECT first FROM posts WHERE room = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)`

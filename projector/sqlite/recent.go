@@ -23,7 +23,7 @@ type recent struct {
 	rooms map[domain.RoomID][]domain.Record // each room's newest, in order
 	bytes int                               // of their payloads
 
-	blockBytes int     // of one room are worth a row of their own, and its pages
+	blockBytes int     // of a room's payloads make a block
 	maxBytes   int     // of all; then rooms are merged that do not fill a block
 	journal    journal // of who has the writer's turn, as is entries
 	entries    []byte  // scratch, as is block
@@ -222,11 +222,14 @@ func (b *batch) merge(room domain.RoomID, added []domain.Record) error {
 	return b.addBlocks(slices.Concat(b.recent.of(room), added))
 }
 
-// addBlocks stores events of a room that follow one another.
+// addBlocks stores events of a room that follow one another. What would not fill half a
+// block is in the one before it.
 func (b *batch) addBlocks(events []domain.Record) error {
+	left := size(events)
 	for len(events) > 0 {
 		entries, n := b.recent.block[:0], 0
-		for ; n < len(events) && len(entries) < b.recent.blockBytes; n++ {
+		for full := left - b.recent.blockBytes; n < len(events) && (left > full || left < b.recent.blockBytes/2); n++ {
+			left -= len(events[n].Payload)
 			entries = appendEntry(entries, events[n])
 		}
 		b.recent.block = entries

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -230,8 +231,38 @@ func TestCutEntry_refusesWhatIsNone(t *testing.T) {
 	}
 }
 
+// TestBlocks_areFull fills them in batches of different sizes, and reads them at the extremes.
+func TestBlocks_areFull(t *testing.T) {
+	for _, batch := range []int{1, 7, 40, 600} {
+		s := open(t, filepath.Join(t.TempDir(), "history.db"))
+		h := domaintest.NewHistory("room", domain.Public).Posts(599)
+		all := h.Records(1, 0)
+		for from := 0; from < len(all); from += batch {
+			require.NoError(t, s.Project(t.Context(), all[from:min(from+batch, len(all))]))
+		}
+		blocks, err := list(t.Context(), s, "read blocks", scanBlock, "SELECT entries FROM blocks ORDER BY first")
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, len(blocks), 5)
+		for _, block := range blocks {
+			require.GreaterOrEqual(t, size(block), s.recent.blockBytes/2, "batches of %d", batch)
+			require.Less(t, size(block), 2*s.recent.blockBytes, "batches of %d", batch)
+			_ = append(block[0].Payload, "x"...)
+			require.Equal(t, all[block[1].Seq-1], block[1])
+		}
+
+		for _, from := range []uint64{0, 599, 600, math.MaxInt64 - 1, math.MaxInt64, math.MaxUint64} {
+			records, err := s.Range(t.Context(), h.Room, from, 1000)
+			require.NoError(t, err)
+			require.Len(t, records, 600-int(min(from, 600)))
+			messages, err := s.Messages(t.Context(), h.Room, domain.Page{After: from, Limit: 1000})
+			require.NoError(t, err)
+			require.Len(t, messages, min(len(records), 599), "all but the first are messages")
+		}
+	}
+}
+
 // TestProject_nothingIsLeftOfAFailure has SQLite end a transaction by itself, as it does when
-// the disk is full, while rows wait to be written.
+// the disk is full, before all of it was written.
 func TestProject_nothingIsLeftOfAFailure(t *testing.T) {
 	tests := map[string]func(t *testing.T, s *Store) (undo func()){
 		"the disk is full while recent events are merged": func(t *testing.T, s *Store) func() {

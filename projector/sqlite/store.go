@@ -131,7 +131,7 @@ func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows
 			defer func() { _ = prepared.Close() }() // somebody else was faster
 		}
 	}
-	return stmt.(*sql.Stmt).QueryContext(ctx, args...) //nolint:sqlclosecheck // list closes the rows
+	return stmt.(*sql.Stmt).QueryContext(ctx, args...) //nolint:sqlclosecheck // who calls closes the rows
 }
 
 // list reads all rows of a query.

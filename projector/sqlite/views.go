@@ -28,7 +28,7 @@ func (s *Store) Room(ctx context.Context, id domain.RoomID) (*domain.Room, error
 }
 
 // scanRoom returns a room at the newest seq that its state is known to be that of: of its
-// events that were recent before (head), of those in the table events, or of the one that
+// events that were recent before (head), of those in blocks, or of the one that
 // changed the state last, which may have come since.
 func scanRoom(id domain.RoomID, head uint64) func(scanner) (*domain.Room, error) {
 	return func(row scanner) (*domain.Room, error) {

@@ -8,7 +8,7 @@ CREATE TABLE blocks (
     last    INTEGER NOT NULL,
     entries BLOB    NOT NULL
 );
-CREATE UNIQUE INDEX blocks_by_room ON blocks (room, first, last);
+CREATE UNIQUE INDEX blocks_by_room ON blocks (room, first);
 
 INSERT INTO blocks (room, first, last, entries)
 SELECT room, seq, seq, CAST(seq || ' ' || length(payload) || ' ' || room || char(10) || payload AS BLOB)
