@@ -100,6 +100,9 @@ func integer(seq uint64) int64 { return int64(min(seq, math.MaxInt64)) }
 // seq, in one transaction. It is what a bench compares Project with; nothing reads them.
 func (s *Store) InsertOnly(ctx context.Context, records []domain.Record) error {
 	return storeError("insert events", s.writer.transaction(ctx, func() error {
+		if _, err := s.writer.exec("PRAGMA cache_size = -32000"); err != nil { // it is twice as fast with more than blocks need
+			return err
+		}
 		if _, err := s.writer.exec("CREATE TABLE IF NOT EXISTS plain (room TEXT, seq INTEGER, payload BLOB, PRIMARY KEY (room, seq)) WITHOUT ROWID"); err != nil {
 			return err
 		}
