@@ -258,13 +258,14 @@ func (b *batch) payload(r *room, seq uint64) (payload []byte, err error) {
 		}
 	}
 	block, err := scanBlock(b.queryRow(selectBlock, r.ID, integer(seq)))
-	if err == nil && (len(block) == 0 || seq > block[len(block)-1].Seq) { // somebody else changed the file
-		err = sql.ErrNoRows
-	}
 	if err != nil {
 		return nil, err
 	}
-	return block[seq-block[0].Seq].Payload, nil
+	found := after(block, seq-1)
+	if len(found) == 0 { // somebody else changed the file
+		return nil, sql.ErrNoRows
+	}
+	return found[0].Payload, nil
 }
 
 // apply changes the views.
