@@ -51,10 +51,11 @@ type conn struct {
 	unanswered atomic.Int32 // pings since the client was last heard
 	pulse      pulse
 
-	id    uint64           // among the open ones
-	state atomic.Int32     // who serves it
-	arm   func(fd uintptr) // made once: a closure per frame would be an allocation; nil: it cannot be parked
-	armed bool             // by arm
+	id      uint64       // among the open ones
+	state   atomic.Int32 // who serves it
+	watched bool         // the poller tells of it, so that it can be parked
+	more    bool         // serve has to look again before it parks
+	over    atomic.Bool  // the poller told that the client sends nothing more
 
 	mu      sync.Mutex
 	subs    []*subscription
@@ -102,8 +103,8 @@ func (c *conn) finish(err error) {
 	c.s.metrics.connections.Dec()
 }
 
-// serve handles what has come, and waits for it if nothing has. A panic ends this
-// connection only.
+// serve handles what has come. A connection that cannot be parked waits for it here. A
+// panic ends this connection only.
 func (c *conn) serve() (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -111,7 +112,11 @@ func (c *conn) serve() (err error) {
 			c.end(closeCodeOf(c.s.shown(context.Background(), err).Code), "internal error")
 		}
 	}()
-	if err := c.take(); err != nil {
+	if c.ended() {
+		return errClosed
+	}
+	c.more = false
+	if err := c.take(); err != nil || c.in == nil {
 		return err
 	}
 	ctx := context.Background()
@@ -138,6 +143,7 @@ func (c *conn) serve() (err error) {
 			return errClosed
 		}
 	}
+	c.more = c.in.full || c.over.Load()
 	c.letGo()
 	return nil
 }

@@ -124,7 +124,7 @@ func (l *deferredListener) await(conn net.Conn) bool {
 	}
 	l.ids++
 	id := l.ids
-	if err := raw.Control(func(fd uintptr) { ok = l.poller.arm(fd, id) == nil }); err != nil || !ok {
+	if err := raw.Control(func(fd uintptr) { ok = l.poller.watch(fd, id) == nil }); err != nil || !ok {
 		return false
 	}
 	l.silent[id] = &silent{conn, raw, time.AfterFunc(l.within, func() {
@@ -151,7 +151,7 @@ func (l *deferredListener) remove(id uint64) net.Conn {
 
 // poll hands out the connections on which something has come.
 func (l *deferredListener) poll() {
-	spoke := func(id uint64) {
+	spoke := func(id uint64, _ bool) {
 		if c := l.remove(id); c != nil {
 			l.hand(accepted{conn: c})
 		}

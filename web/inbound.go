@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,22 +9,28 @@ import (
 	"math"
 	"net"
 	"sync"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 )
 
-// take puts what has come into the inbox. It blocks until something has. As long as
-// nothing comes a connection holds none.
+// take puts what has come into an inbox; as long as nothing comes a connection holds none.
+// One that cannot be parked waits until something has.
 func (c *conn) take() error {
-	if c.in != nil {
-		return nil
-	}
 	c.in = borrowInbox(c.net)
-	n, err := c.net.Read(c.in.buf[:])
-	c.in.w = n
-	if n > 0 {
+	var err error
+	if c.watched {
+		err = c.in.fillNow(c.out.now.raw)
+	} else {
+		c.in.w, err = c.in.read(c.in.buf[:])
+	}
+	switch {
+	case !c.in.empty():
 		return nil // an error comes again
+	case errors.Is(err, syscall.EAGAIN):
+		c.letGo()
+		return nil
 	}
 	return err
 }
@@ -45,7 +52,11 @@ type inbox struct {
 	control func(op byte, payload []byte) error
 
 	buf  [inboxSize]byte
-	r, w int // what has come and was not taken yet is buf[r:w]
+	r, w int  // what has come and was not taken yet is buf[r:w]
+	full bool // the last read got all that it had room for: there may be more
+
+	now func(fd uintptr) // fillNow's part, made once
+	err error            // its outcome
 
 	fin  bool  // the frame in hand is its message's last
 	left int64 // bytes of its payload still to come
@@ -56,7 +67,11 @@ type inbox struct {
 // the buffer.
 const inboxSize = 4 << 10
 
-var inboxes = sync.Pool{New: func() any { return &inbox{fin: true} }}
+var inboxes = sync.Pool{New: func() any {
+	b := &inbox{fin: true}
+	b.now = func(fd uintptr) { b.w, b.err = readNow(fd, b.buf[:]) }
+	return b
+}}
 
 func borrowInbox(conn net.Conn) *inbox {
 	b := inboxes.Get().(*inbox)
@@ -65,8 +80,22 @@ func borrowInbox(conn net.Conn) *inbox {
 }
 
 func (b *inbox) giveBack() {
-	b.conn, b.control, b.r, b.w, b.fin, b.left = nil, nil, 0, 0, true, 0
+	b.conn, b.control, b.r, b.w, b.fin, b.left, b.err = nil, nil, 0, 0, true, 0, nil
 	inboxes.Put(b)
+}
+
+// fillNow reads what has come, without waiting: EAGAIN if nothing has.
+func (b *inbox) fillNow(raw syscall.RawConn) error {
+	err := raw.Control(b.now)
+	b.full = b.w == len(b.buf)
+	return cmp.Or(err, b.err)
+}
+
+// read waits until something has come.
+func (b *inbox) read(p []byte) (int, error) {
+	n, err := b.conn.Read(p)
+	b.full = n == len(p)
+	return n, err
 }
 
 // Opcodes of RFC 6455, section 5.2.
@@ -99,7 +128,7 @@ func (b *inbox) take(n int) ([]byte, error) {
 			b.w = copy(b.buf[:], b.buf[b.r:b.w])
 			b.r = 0
 		}
-		m, err := b.conn.Read(b.buf[b.w:])
+		m, err := b.read(b.buf[b.w:])
 		b.w += m
 		if err != nil && b.w < n {
 			return nil, err
@@ -137,7 +166,7 @@ func (b *inbox) Read(p []byte) (n int, err error) {
 	}
 	p = p[:min(int64(len(p)), b.left)]
 	if b.empty() {
-		n, err = b.conn.Read(p)
+		n, err = b.read(p)
 	} else {
 		n = copy(p, b.buf[b.r:b.w])
 		b.r += n

@@ -9,12 +9,12 @@ const (
 	woken               // a lender, and it has to look again before it parks
 )
 
-// park gives the connection, which nobody else serves, into the hands of the poller. It
-// returns false if that cannot be, or if it was woken meanwhile: then who calls goes on
-// serving it, and otherwise touches it no more.
+// park leaves the connection, which nobody else serves, to the poller. It returns false if
+// that cannot be, or if it was woken meanwhile: then who calls goes on serving it, and
+// otherwise touches it no more.
 func (c *conn) park() bool {
-	if c.arm == nil || c.out.now.raw.Control(c.arm) != nil || !c.armed {
-		return false // serve waits itself, or hears of the end
+	if !c.watched || c.more {
+		return false
 	}
 	if c.state.CompareAndSwap(served, parked) {
 		return true
@@ -39,13 +39,17 @@ func (k *sockets) wake(c *conn) {
 
 // poll wakes the connections for which something has come, until the poller is closed.
 func (k *sockets) poll(p *poller) {
-	came := func(id uint64) {
+	came := func(id uint64, over bool) {
 		k.mu.Lock()
 		c := k.open[id]
 		k.mu.Unlock()
-		if c != nil {
-			k.wake(c)
+		if c == nil {
+			return
 		}
+		if over {
+			c.over.Store(true)
+		}
+		k.wake(c)
 	}
 	for p.wait(came) == nil {
 	}

@@ -44,28 +44,26 @@ func newPoller() (*poller, error) {
 	return p, nil
 }
 
-// arm has wait return id once, as soon as there is something to read on the socket, be it
-// the end or an error. A socket that is closed is forgotten.
-func (p *poller) arm(fd uintptr, id uint64) error {
-	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(id), Pad: int32(id >> 32)}
+// watch has wait tell of id whenever something has come on the socket, be it the end or an
+// error: edge-triggered, so who is told reads until there is nothing more. A socket that is
+// closed is forgotten.
+func (p *poller) watch(fd uintptr, id uint64) error {
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(id), Pad: int32(id >> 32)}
 	var err error
 	closed := p.raw.Control(func(epoll uintptr) {
-		err = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_MOD, int(fd), &event)
-		if errors.Is(err, unix.ENOENT) {
-			err = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_ADD, int(fd), &event)
-		}
+		err = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_ADD, int(fd), &event)
 	})
 	return errors.Join(closed, err)
 }
 
-// forget undoes arm.
+// forget undoes watch.
 func (p *poller) forget(fd uintptr) {
 	_ = p.raw.Control(func(epoll uintptr) { _ = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_DEL, int(fd), nil) })
 }
 
-// wait calls f with the id of each socket on which something has come. It blocks until
-// there is one, and fails after close.
-func (p *poller) wait(f func(id uint64)) error {
+// wait calls f with the id of each socket on which something has come, and whether that
+// ends with the end. It blocks until there is one, and fails after close.
+func (p *poller) wait(f func(id uint64, ended bool)) error {
 	if err := p.raw.Read(p.look); err != nil {
 		return err
 	}
@@ -73,7 +71,7 @@ func (p *poller) wait(f func(id uint64)) error {
 		return p.err
 	}
 	for _, e := range p.events[:p.n] {
-		f(uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32)
+		f(uint64(uint32(e.Fd))|uint64(uint32(e.Pad))<<32, e.Events&^unix.EPOLLIN != 0)
 	}
 	return nil
 }

@@ -7,8 +7,8 @@ import "errors"
 // poller is for systems that have none here: each connection keeps a goroutine and a buffer.
 type poller struct{}
 
-func newPoller() (*poller, error)          { return nil, errors.ErrUnsupported }
-func (*poller) arm(uintptr, uint64) error  { return errors.ErrUnsupported }
-func (*poller) forget(uintptr)             {}
-func (*poller) wait(func(id uint64)) error { return errors.ErrUnsupported }
-func (*poller) close()                     {}
+func newPoller() (*poller, error)             { return nil, errors.ErrUnsupported }
+func (*poller) watch(uintptr, uint64) error   { return errors.ErrUnsupported }
+func (*poller) forget(uintptr)                {}
+func (*poller) wait(func(uint64, bool)) error { return errors.ErrUnsupported }
+func (*poller) close()                        {}

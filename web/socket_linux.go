@@ -3,6 +3,7 @@
 package web
 
 import (
+	"io"
 	"syscall"
 	"unsafe"
 )
@@ -21,6 +22,22 @@ func writeNow(fd uintptr, p []byte) (int, error) {
 			return 0, nil
 		default:
 			return 0, err
+		}
+	}
+}
+
+// readNow reads what the socket has at once; EAGAIN if it has nothing, io.EOF at the end.
+func readNow(fd uintptr, p []byte) (int, error) {
+	for {
+		n, _, err := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		switch {
+		case err == syscall.EINTR:
+		case err != 0:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return int(n), nil
 		}
 	}
 }

@@ -106,7 +106,7 @@ func (k *sockets) start(c *conn) bool {
 	c.id = k.ids
 	if c.out.now.raw != nil {
 		if poller := k.polling(); poller != nil {
-			c.arm = func(fd uintptr) { c.armed = poller.arm(fd, c.id) == nil }
+			_ = c.out.now.raw.Control(func(fd uintptr) { c.watched = poller.watch(fd, c.id) == nil })
 		}
 	}
 	k.open[c.id] = c
