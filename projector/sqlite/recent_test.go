@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -259,6 +260,34 @@ func TestBlocks_areFull(t *testing.T) {
 			require.Len(t, messages, min(len(records), 599), "all but the first are messages")
 		}
 	}
+}
+
+// A page that cannot be read to its end is an error, not a page that is short.
+func TestRange_ofADamagedFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.db")
+	s := open(t, path)
+	h := domaintest.NewHistory("room", domain.Public).Posts(599)
+	all := h.Records(1, 0)
+	require.NoError(t, s.Project(t.Context(), all))
+	require.NoError(t, s.Close())
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	const pageSize = 4096
+	damaged := all[300].Payload
+	for at := bytes.Index(content, damaged); at >= 0; at = bytes.Index(content, damaged) {
+		page := content[at/pageSize*pageSize:]
+		copy(page, bytes.Repeat([]byte{0xFF}, pageSize))
+	}
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+
+	s = open(t, path)
+	records, err := s.Range(t.Context(), h.Room, 0, 10)
+	require.NoError(t, err)
+	require.Len(t, records, 10)
+	_, err = s.Range(t.Context(), h.Room, 0, 600)
+	require.ErrorContains(t, err, "malformed")
+	_, err = s.Messages(t.Context(), h.Room, domain.Page{After: 0, Limit: 600})
+	require.ErrorContains(t, err, "malformed")
 }
 
 // TestProject_nothingIsLeftOfAFailure has SQLite end a transaction by itself, as it does when

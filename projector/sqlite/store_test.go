@@ -133,6 +133,7 @@ func TestQueries_useIndexes(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "history.db"))
 	queries := constants(t, "queries.go")
 	require.Greater(t, len(queries), 20)
+	walks := map[string]int{"selectEvents": 1, "selectMessagesForward": 2, "selectMessagesBackward": 2}
 	for name, query := range queries {
 		t.Run(name, func(t *testing.T) {
 			var plan []string
@@ -156,6 +157,8 @@ func TestQueries_useIndexes(t *testing.T) {
 			if strings.HasPrefix(query, "SELECT") {
 				require.NotEmpty(t, plan)
 			}
+			require.GreaterOrEqual(t, strings.Count(strings.Join(plan, ""), "first>? AND first<?"), walks[name],
+				"a page does not begin where the room does")
 			t.Log(strings.Join(plan, "; "))
 		})
 	}
