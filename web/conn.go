@@ -55,7 +55,7 @@ type conn struct {
 	state   atomic.Int32 // who serves it
 	watched bool         // the poller tells of it, so that it can be parked
 	more    bool         // serve has to look again before it parks
-	over    atomic.Bool  // the poller told that the client sends nothing more
+	parted  atomic.Bool  // the poller told of what a read that is not full may stop short of
 
 	mu      sync.Mutex
 	subs    []*subscription
@@ -143,7 +143,7 @@ func (c *conn) serve() (err error) {
 			return errClosed
 		}
 	}
-	c.more = c.in.full || c.over.Load()
+	c.more = c.in.full || c.parted.Load()
 	c.letGo()
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -66,9 +67,24 @@ func TestConn_parkedHasNoGoroutine(t *testing.T) {
 	hub.waitFor(2 * n)
 }
 
+// A connection that is parked, and whose client is gone without a word, ends.
+func TestConn_parkedIsCut(t *testing.T) {
+	const n = 10
+	addr, tokens, subscribe, hub := pingingServer(t, n, 50*time.Millisecond)
+	for _, token := range tokens {
+		fd := join(t, addr, token, subscribe) // it answers no ping
+		t.Cleanup(func() { syscall.Close(fd) })
+	}
+	require.Eventually(t, func() bool { return hub.left.Load() == n }, 10*time.Second, 10*time.Millisecond)
+}
+
 // idleServer serves WebSockets, with sessions for n people, to whom its hub delivers
 // nothing. It returns the frame that subscribes to its one room, too.
 func idleServer(tb testing.TB, n int) (addr *net.TCPAddr, tokens []string, subscribe []byte, hub *idleHub) {
+	return pingingServer(tb, n, 0)
+}
+
+func pingingServer(tb testing.TB, n int, ping time.Duration) (addr *net.TCPAddr, tokens []string, subscribe []byte, hub *idleHub) {
 	store, rooms := domaintest.NewMemoryStore(), newFakeRooms(domaintest.NewMemoryStore())
 	owner := domain.User{ID: domain.UserID(domain.NewID()), Name: "Ada"}
 	made, err := rooms.CreateRoom(tb.Context(), owner, "Room", domain.Public, "")
@@ -76,7 +92,7 @@ func idleServer(tb testing.TB, n int) (addr *net.TCPAddr, tokens []string, subsc
 	hub = &idleHub{}
 	hub.subscribed.L = &hub.mu
 	server, err := web.New(web.Config{
-		Commands: rooms, Timeline: rooms, Views: store, Accounts: store, Hub: hub, Limits: true, Node: "n1",
+		Commands: rooms, Timeline: rooms, Views: store, Accounts: store, Hub: hub, Limits: true, Node: "n1", PingInterval: ping,
 	})
 	require.NoError(tb, err)
 	listener := httptest.NewServer(server)
@@ -105,11 +121,12 @@ type idleHub struct {
 	mu         sync.Mutex
 	subscribed sync.Cond
 	n          int
+	left       atomic.Int32
 }
 
-type idleFeed struct{}
+type idleFeed struct{ hub *idleHub }
 
-func (idleFeed) Close() {}
+func (f idleFeed) Close() { f.hub.left.Add(1) }
 
 func (h *idleHub) Subscribe(_ context.Context, _ domain.UserID, _ domain.RoomID, _ domain.Cursor, sink domain.Sink) (domain.Subscription, error) {
 	sink.Subscribed(1, "epoch")
@@ -117,7 +134,7 @@ func (h *idleHub) Subscribe(_ context.Context, _ domain.UserID, _ domain.RoomID,
 	defer h.mu.Unlock()
 	h.n++
 	h.subscribed.Broadcast()
-	return idleFeed{}, nil
+	return idleFeed{h}, nil
 }
 
 func (h *idleHub) waitFor(n int) {

@@ -39,15 +39,15 @@ func (k *sockets) wake(c *conn) {
 
 // poll wakes the connections for which something has come, until the poller is closed.
 func (k *sockets) poll(p *poller) {
-	came := func(id uint64, over bool) {
+	came := func(id uint64, parted bool) {
 		k.mu.Lock()
 		c := k.open[id]
 		k.mu.Unlock()
 		if c == nil {
 			return
 		}
-		if over {
-			c.over.Store(true)
+		if parted {
+			c.parted.Store(true)
 		}
 		k.wake(c)
 	}

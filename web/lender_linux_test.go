@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,13 +43,61 @@ func TestConn_readsToTheEnd(t *testing.T) {
 		}
 		for _, fd := range fds {
 			pongs := bufio.NewReader(fd)
-			for range pings {
-				_, err := pongs.ReadString('}') // a frame has only one
+			for range pings + 1 { // and the answer to subscribe; none has more than one
+				_, err := pongs.ReadString('}')
 				require.NoError(t, err, "not all were answered")
 			}
 		}
 		require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+clients/2 }, 10*time.Second, 10*time.Millisecond,
 			"they are not parked again")
+	})
+	t.Run("a long frame, and others behind it", func(t *testing.T) {
+		const pings = 20
+		long := longFrame(10_000)
+		before := runtime.NumGoroutine()
+		fds := joined(t)
+		for i, fd := range fds {
+			sent := append(slices.Clone(long), bytes.Repeat(ping, pings)...)
+			size := len(sent)
+			if i%2 == 0 {
+				size = 50 // some come while it is served
+			}
+			for piece := range slices.Chunk(sent, size) {
+				_, err := syscall.Write(int(fd), piece)
+				require.NoError(t, err)
+			}
+		}
+		for _, fd := range fds {
+			answers := bufio.NewReader(fd)
+			for range pings + 1 {
+				_, err := answers.ReadString('}')
+				require.NoError(t, err, "not all were answered")
+			}
+		}
+		require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+clients/4 }, 10*time.Second, 10*time.Millisecond,
+			"they are not parked again")
+	})
+	t.Run("urgent data", func(t *testing.T) {
+		fds := joined(t)
+		for _, fd := range fds {
+			cork := func(on int) {
+				require.NoError(t, syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CORK, on))
+			}
+			cork(1) // so that all come at once
+			_, err := syscall.Write(int(fd), ping)
+			require.NoError(t, err)
+			require.NoError(t, syscall.Sendto(int(fd), []byte("!"), syscall.MSG_OOB, nil))
+			_, err = syscall.Write(int(fd), ping)
+			require.NoError(t, err)
+			cork(0)
+		}
+		for _, fd := range fds {
+			answers := bufio.NewReader(fd)
+			for range 3 { // the subscription's first
+				_, err := answers.ReadString('}')
+				require.NoError(t, err, "what is behind it was not answered")
+			}
+		}
 	})
 	t.Run("the end", func(t *testing.T) {
 		fds := joined(t)
@@ -63,6 +112,12 @@ func TestConn_readsToTheEnd(t *testing.T) {
 			require.Contains(t, string(got), `"pong"`)
 		}
 	})
+}
+
+// longFrame is a client's frame of n bytes that are no JSON.
+func longFrame(n int) []byte {
+	head := []byte{0x81, 0x80 | 126, byte(n >> 8), byte(n), 0, 0, 0, 0}
+	return append(head, bytes.Repeat([]byte("x"), n)...)
 }
 
 // descriptor reads from a socket.

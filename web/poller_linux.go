@@ -47,8 +47,11 @@ func newPoller() (*poller, error) {
 // watch has wait tell of id whenever something has come on the socket, be it the end or an
 // error: edge-triggered, so who is told reads until there is nothing more. A socket that is
 // closed is forgotten.
+//
+// A read that is not full has taken all there was, with exceptions: the end and an error
+// come in a read of their own, and no read goes across TCP's urgent data (EPOLLPRI).
 func (p *poller) watch(fd uintptr, id uint64) error {
-	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(id), Pad: int32(id >> 32)}
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLPRI | unix.EPOLLET, Fd: int32(id), Pad: int32(id >> 32)}
 	var err error
 	closed := p.raw.Control(func(epoll uintptr) {
 		err = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_ADD, int(fd), &event)
@@ -61,9 +64,9 @@ func (p *poller) forget(fd uintptr) {
 	_ = p.raw.Control(func(epoll uintptr) { _ = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_DEL, int(fd), nil) })
 }
 
-// wait calls f with the id of each socket on which something has come, and whether that
-// ends with the end. It blocks until there is one, and fails after close.
-func (p *poller) wait(f func(id uint64, ended bool)) error {
+// wait calls f with the id of each socket on which something has come, and whether one of
+// the exceptions is among it. It blocks until there is one, and fails after close.
+func (p *poller) wait(f func(id uint64, parted bool)) error {
 	if err := p.raw.Read(p.look); err != nil {
 		return err
 	}
