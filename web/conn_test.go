@@ -319,6 +319,7 @@ func TestConn_violations(t *testing.T) {
 		"\xC1\x80\x00\x00\x00\x00",         // a reserved bit
 		"\x80\x80\x00\x00\x00\x00",         // a continuation of nothing
 		"\x88\x82\x00\x00\x00\x00\x00\x01", // no code to close with
+		"\x01\x80\x00\x00\x00\x00" + strings.Repeat("\x00\x80\x00\x00\x00\x00", 16<<10), // pieces without end
 	} {
 		a := l.connects(ada)
 		_, err := a.ws.NetConn().Write([]byte(frame))

@@ -58,14 +58,19 @@ type inbox struct {
 	now func(fd uintptr) // fillNow's part, made once
 	err error            // its outcome
 
-	fin  bool  // the frame in hand is its message's last
-	left int64 // bytes of its payload still to come
-	mask [4]byte
+	fin    bool  // the frame in hand is its message's last
+	left   int64 // bytes of its payload still to come
+	mask   [4]byte
+	pieces int // frames of the message in hand
 }
 
 // inboxSize is more than nearly every message of a client. What is longer is read past
 // the buffer.
 const inboxSize = 4 << 10
+
+// maxPieces bounds the frames of one message, since the pace is that of messages: empty
+// frames without end would take a processor.
+const maxPieces = 16 << 10
 
 var inboxes = sync.Pool{New: func() any {
 	b := &inbox{fin: true}
@@ -227,6 +232,8 @@ func (b *inbox) header() (op byte, err error) {
 		return 0, protocolError("a continuation of nothing")
 	case (op == opText || op == opBinary) && !b.fin:
 		return 0, protocolError("a message within another")
+	case op == opContinuation && b.pieces == maxPieces:
+		return 0, protocolError("a message in too many pieces")
 	}
 	extended := 0
 	switch length {
@@ -252,8 +259,13 @@ func (b *inbox) header() (op byte, err error) {
 	}
 	copy(b.mask[:], p)
 	b.left = int64(length)
-	if op < opClose {
+	switch {
+	case op == opContinuation:
 		b.fin = fin
+		b.pieces++
+	case op < opClose:
+		b.fin = fin
+		b.pieces = 1
 	}
 	return op, nil
 }
