@@ -111,7 +111,8 @@ func (c *benchRooms) send(ctx context.Context, rate float64, senders int) (offer
 	if err != nil {
 		return offered, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	// What is offered may be ten times what a machine can carry, and all of it has to arrive.
+	ctx, cancel := context.WithTimeout(ctx, settleTime+10*c.b.cmd.Time)
 	defer cancel()
 	each := len(c.conns) / len(c.rooms)
 	return offered, c.Await(ctx, "all messages are acked and delivered", func(s *swarm.Stats) bool {
