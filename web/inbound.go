@@ -85,7 +85,7 @@ func borrowInbox(conn net.Conn) *inbox {
 }
 
 func (b *inbox) giveBack() {
-	b.conn, b.control, b.r, b.w, b.fin, b.left = nil, nil, 0, 0, true, 0
+	b.conn, b.control, b.r, b.w, b.fin, b.left, b.err = nil, nil, 0, 0, true, 0, nil
 	inboxes.Put(b)
 }
 
