@@ -165,11 +165,11 @@ func join(tb testing.TB, addr *net.TCPAddr, token string, subscribe []byte) (fd 
 	return fd
 }
 
-// clientFrame is a masked text frame; its mask is zero.
+// clientFrame is a masked text frame of less than 64 KiB; its mask is zero.
 func clientFrame(text string) []byte {
 	head := []byte{0x81, 0x80 | byte(len(text))}
 	if len(text) > 125 {
-		panic("this frame is short")
+		head = []byte{0x81, 0x80 | 126, byte(len(text) >> 8), byte(len(text))}
 	}
 	return append(append(head, 0, 0, 0, 0), text...)
 }

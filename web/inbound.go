@@ -259,13 +259,12 @@ func (b *inbox) header() (op byte, err error) {
 	}
 	copy(b.mask[:], p)
 	b.left = int64(length)
-	switch {
-	case op == opContinuation:
+	if op == opText || op == opBinary {
+		b.pieces = 0
+	}
+	if op < opClose {
 		b.fin = fin
 		b.pieces++
-	case op < opClose:
-		b.fin = fin
-		b.pieces = 1
 	}
 	return op, nil
 }
