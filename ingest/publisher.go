@@ -89,7 +89,7 @@ type PublisherConfig struct {
 	// Live also publishes each event on the room's live channel, in the same step.
 	// Without it, an event becomes visible in another way, once it is durable.
 	Live bool
-	// MaxBatch bounds the appends in one pipeline. Default 256.
+	// MaxBatch bounds the appends in one pipeline. Default 512.
 	MaxBatch int
 	// Timeout is how long one pipeline may take. Default 3 s.
 	Timeout time.Duration
@@ -124,7 +124,7 @@ func NewPublisher(client redis.UniversalClient, config PublisherConfig) (*Publis
 		return nil, errors.New("new publisher: no redis client")
 	}
 	if config.MaxBatch <= 0 {
-		config.MaxBatch = 256
+		config.MaxBatch = 512
 	}
 	if config.Timeout <= 0 {
 		config.Timeout = 3 * time.Second
