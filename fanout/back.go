@@ -68,7 +68,7 @@ func (r *room) forked() {
 	open := h.rooms[r.id] == r
 	if open {
 		delete(h.rooms, r.id)
-		close(r.stop)
+		r.end()
 	}
 	h.mu.Unlock()
 	if !open { // somebody else has found out

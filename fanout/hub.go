@@ -253,7 +253,7 @@ func (h *Hub) closeIdle() {
 	for id, r := range h.rooms {
 		if r.idleFor() > h.cfg.Linger {
 			delete(h.rooms, id)
-			close(r.stop)
+			r.end()
 		}
 	}
 }

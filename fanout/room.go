@@ -24,7 +24,7 @@ type room struct {
 	ring  *ring
 	pages *pages
 	wake  chan struct{} // capacity 1: the feed has something, or something below changed
-	stop  chan struct{} // closed by the hub when nobody needs the room
+	stop  chan struct{} // closed when nobody needs the room (end)
 
 	ready  chan struct{} // closed when the room follows its live events, or cannot
 	failed error         // why it cannot; set before ready is closed
@@ -144,13 +144,16 @@ func (r *room) begin(ctx context.Context, head uint64) error {
 
 // serve is the life of the room.
 func (r *room) serve(ctx context.Context) {
-	retry := time.NewTimer(0)
+	// Whatever the room waits for wakes it: to wait on a channel for each takes three times
+	// as long, for every message.
+	defer context.AfterFunc(ctx, r.poke)()
+	retry := time.AfterFunc(time.Hour, r.poke)
 	defer retry.Stop()
-	<-retry.C
-	wait, waiting := newBackoff(), false
+	var next time.Time // when a repair is tried again
+	wait := newBackoff()
 	busy := false // what was taken last had come while a pass was written
 	for {
-		if r.stopped() {
+		if r.stopped() || ctx.Err() != nil {
 			return
 		}
 		r.listen()
@@ -163,23 +166,16 @@ func (r *room) serve(ctx context.Context) {
 			continue
 		}
 		busy = false
-		if r.behind() && !waiting {
+		if r.behind() && !time.Now().Before(next) {
 			if r.repair(ctx) {
 				wait = newBackoff()
 				continue
 			}
-			waiting = true
-			retry.Reset(wait.next())
+			pause := wait.next()
+			next = time.Now().Add(pause)
+			retry.Reset(pause)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.stop:
-			return
-		case <-r.wake:
-		case <-retry.C:
-			waiting = false
-		}
+		<-r.wake
 	}
 }
 
@@ -375,6 +371,12 @@ func (r *room) recheck(which func(*Subscription) bool) {
 		r.hub.start(m.catchUp)
 		return false
 	})
+}
+
+// end has the room stop. It is called once, by who takes it out of Hub.rooms.
+func (r *room) end() {
+	close(r.stop)
+	r.poke()
 }
 
 func (r *room) poke() {

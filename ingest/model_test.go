@@ -3,7 +3,6 @@ package ingest
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -89,7 +88,7 @@ func TestAppendScript_model(t *testing.T) {
 			rt.Repeat(map[string]func(*rapid.T){
 				"append": func(rt *rapid.T) {
 					var batch []*request
-					var want []answer
+					want := map[*request]answer{}
 					for range rapid.IntRange(1, 4).Draw(rt, "events") {
 						room, model := drawRoom(rt)
 						a := Append{
@@ -102,17 +101,17 @@ func TestAppendScript_model(t *testing.T) {
 							a.Floor = rapid.Uint64Range(0, a.Floor).Draw(rt, "floor")
 						}
 						seq, err := model.publish(a.Key, a.Floor, a.State, a.Checked, a.AnyState, a.ChangesRoom)
-						batch, want = append(batch, p.request(ctx, a, "")), append(want, answer{seq, err})
+						r := p.request(ctx, a, "")
+						batch, want[r] = append(batch, r), answer{seq: seq, err: err}
 					}
-					requests := slices.Clone(batch)
-					p.send(batch)
-					for i, r := range requests {
-						got := <-r.done
+					answers := make([]answer, len(batch))
+					p.send(batch, answers)
+					for i, r := range batch {
 						var known *DuplicateError
-						if errors.As(got.err, &known) {
-							got.err = &DuplicateError{Seq: known.Seq}
+						if errors.As(answers[i].err, &known) {
+							answers[i].err = &DuplicateError{Seq: known.Seq}
 						}
-						require.Equal(rt, want[i], got)
+						require.Equal(rt, want[r], answers[i])
 					}
 				},
 				"trim": func(rt *rapid.T) {

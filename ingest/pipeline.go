@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,24 +23,23 @@ var appendScript = redis.NewScript(appendSource)
 // request is one append on its way to Redis.
 type request struct {
 	Append
-	kept string // metadata for the log
+	ctx  context.Context //nolint:containedctx // the caller's: when it has ended, the request is not sent
+	kept string          // metadata for the log
 
-	room, meta, channel string          // channel is empty unless the publisher is Live
-	expect              string          // State, or empty for AnyState
-	gaveUp              <-chan struct{} // closed when nobody waits for the answer any more
-	done                chan answer     // of capacity 1
+	room, meta, channel string      // channel is empty unless the publisher is Live
+	done                chan answer // of capacity 1
 }
 
+var requests = sync.Pool{New: func() any { return &request{done: make(chan answer, 1)} }}
+
 func (p *Publisher) request(ctx context.Context, a Append, kept string) *request {
-	r := &request{
-		Append: a, kept: kept, room: domain.RoomKey(a.Log, a.Room), meta: domain.MetaKey(a.Log, a.Room),
-		gaveUp: ctx.Done(), done: make(chan answer, 1),
+	r := requests.Get().(*request)
+	*r = request{
+		Append: a, ctx: ctx, kept: kept, done: r.done,
+		room: domain.RoomKey(a.Log, a.Room), meta: domain.MetaKey(a.Log, a.Room),
 	}
 	if p.config.Live {
 		r.channel = domain.LiveChannel(a.Log, a.Room)
-	}
-	if !a.AnyState {
-		r.expect = strconv.FormatUint(a.State, 10)
 	}
 	return r
 }
@@ -55,88 +54,127 @@ func (r *request) around() (opening, rest []byte) {
 }
 
 type answer struct {
-	seq uint64
-	err error
+	seq  uint64
+	err  error
+	send bool // no answer yet: it is the request's caller who sends next
 }
 
-// do hands a request to run and waits for its answer.
-func (p *Publisher) do(ctx context.Context, r *request) (uint64, error) {
+// do hands a request to run, waits for its answer, and has the request for itself again.
+func (p *Publisher) do(r *request) (uint64, error) {
 	start := time.Now()
-	a := p.wait(ctx, r)
+	a := p.wait(r)
+	*r = request{done: r.done}
+	requests.Put(r)
 	p.metrics.observe(a.err, time.Since(start))
 	return a.seq, a.err
 }
 
-// wait has the request sent. Whoever gets the turn sends what is waiting, his own and
-// others', as one pipeline, while the next one gathers: an append that comes alone is sent
-// at once, by its caller.
-func (p *Publisher) wait(ctx context.Context, r *request) answer {
-	if !p.put(r) {
+// wait has the request sent. Who comes when nobody sends sends what is waiting as one
+// pipeline, while the next one gathers, and leaves that to the first who waits for it: an
+// append that comes alone is sent at once, by its caller.
+func (p *Publisher) wait(r *request) answer {
+	alone, open := p.put(r)
+	if !open {
 		return answer{err: ErrClosed}
 	}
-	for {
-		select {
-		case a := <-r.done:
+	if !alone {
+		if a := <-r.done; !a.send {
 			return a
-		case <-p.turn:
-			p.useTurn(r)
-		case <-ctx.Done():
-			return answer{err: domain.Unavailable("the log", ctx.Err())}
 		}
 	}
+	p.sendWaiting()
+	return <-r.done
 }
 
-// useTurn sends what waits, unless r was answered meanwhile, and gives the turn back.
-func (p *Publisher) useTurn(r *request) {
-	defer func() { p.turn <- struct{}{} }() // also when sending panics: nobody else may suffer
-	if len(r.done) == 0 {
-		p.sendWaiting()
-	}
-}
-
-// put adds the request to those that wait, unless the publisher is closed.
-func (p *Publisher) put(r *request) bool {
+// put adds the request to those that wait, unless the publisher is closed. If nobody
+// sends, the caller has to.
+func (p *Publisher) put(r *request) (alone, open bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return false
+		return false, false
 	}
 	p.waiting = append(p.waiting, r)
-	return true
+	alone = !p.sending
+	p.sending = true
+	return alone, true
 }
 
-// sendWaiting sends the requests that wait, in order, up to a full batch, and reports
-// whether there were any. It needs the turn.
-func (p *Publisher) sendWaiting() bool {
+// passOn has the first who waits send, if there is one.
+func (p *Publisher) passOn() {
 	p.mu.Lock()
-	n := min(len(p.waiting), p.config.MaxBatch)
-	batch := append(p.batch[:0], p.waiting[:n]...)
-	p.waiting = slices.Delete(p.waiting, 0, n)
-	p.mu.Unlock()
-	p.batch = batch
-	p.send(batch)
-	clear(batch) // nothing of them is kept alive
-	return n > 0
-}
-
-// send answers all requests of the batch but those whose caller has given up, which it
-// leaves out.
-func (p *Publisher) send(batch []*request) {
-	batch = slices.DeleteFunc(batch, func(r *request) bool {
-		select {
-		case <-r.gaveUp:
-			return true
-		default:
-			return false
-		}
-	})
-	if len(batch) == 0 {
+	defer p.mu.Unlock()
+	if len(p.waiting) > 0 {
+		p.waiting[0].done <- answer{send: true}
 		return
 	}
+	p.sending = false
+	p.idle.Broadcast()
+}
+
+// sendWaiting sends the requests that wait, in order, up to a full batch, and answers them.
+// Only who is to send may call it.
+func (p *Publisher) sendWaiting() {
+	defer p.passOn() // also when sending panics: nobody else may suffer
+	batch := p.take()
+	answers := p.answers[:0]
+	for range batch {
+		answers = append(answers, answer{err: domain.Unavailable("the log", errNotSent)})
+	}
+	p.batch, p.answers = batch, answers
+	defer func() {
+		for i, r := range batch {
+			r.done <- answers[i]
+		}
+		clear(batch) // nothing of them is kept alive
+		clear(answers)
+	}()
+	if len(batch) > 0 {
+		p.send(batch, answers)
+	}
+}
+
+var errNotSent = errors.New("sending it failed")
+
+// take takes what is to be sent next. Those whose time is up are answered.
+func (p *Publisher) take() []*request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	batch, left := p.batch[:0], p.waiting[:0]
+	for _, r := range p.waiting {
+		if err := r.ctx.Err(); err != nil {
+			r.done <- answer{err: domain.Unavailable("the log", err)}
+		} else if len(batch) < p.config.MaxBatch {
+			batch = append(batch, r)
+		} else {
+			left = append(left, r)
+		}
+	}
+	clear(p.waiting[len(left):])
+	p.waiting = left
+	return batch
+}
+
+// run is what one run of the script is to do, and the places of its answers.
+type run struct {
+	requests []*request
+	answers  []answer
+}
+
+func (r run) fail(err error) {
+	for i := range r.answers {
+		r.answers[i] = answer{err: err}
+	}
+}
+
+// send has Redis answer the requests of the batch, which it reorders.
+func (p *Publisher) send(batch []*request, answers []answer) {
 	p.metrics.batch.Observe(float64(len(batch)))
+	// Stable: two requests of one log stay in their order.
+	slices.SortStableFunc(batch, func(a, b *request) int { return strings.Compare(a.Log, b.Log) })
 	ctx, cancel := context.WithTimeout(context.Background(), p.config.Timeout)
 	defer cancel()
-	unknown := p.eval(ctx, batch)
+	unknown := p.eval(ctx, runsOf(batch, answers))
 	if len(unknown) == 0 {
 		return
 	}
@@ -145,47 +183,42 @@ func (p *Publisher) send(batch []*request) {
 	if err == nil {
 		unknown, err = p.eval(ctx, unknown), errScriptForgotten
 	}
-	answerAll(unknown, answer{err: domain.Unavailable("the log", err)})
-}
-
-func answerAll(requests []*request, a answer) {
-	for _, r := range requests {
-		r.done <- a
+	for _, r := range unknown {
+		r.fail(domain.Unavailable("the log", err))
 	}
 }
 
 var errScriptForgotten = errors.New("the script was loaded and is unknown again")
 
-// eval runs the script once for each log of the batch (and once more for each maxScript
-// requests), in one pipeline. It answers the requests, and returns those for which Redis
-// did not know the script; they have changed nothing.
-func (p *Publisher) eval(ctx context.Context, batch []*request) (unknown []*request) {
-	// Stable: two requests of one log stay in their order.
-	slices.SortStableFunc(batch, func(a, b *request) int { return strings.Compare(a.Log, b.Log) })
+// eval makes the runs in one pipeline. It returns those for which Redis did not know the
+// script; they have changed nothing.
+func (p *Publisher) eval(ctx context.Context, runs []run) (unknown []run) {
 	pipe := p.redis.Pipeline()
-	parts := scriptsOf(batch)
-	cmds := make([]*redis.Cmd, len(parts))
-	for i, part := range parts {
-		cmds[i] = redis.NewCmd(ctx, scriptArgs(part)...)
+	cmds := make([]*redis.Cmd, len(runs))
+	args := p.args[:0]
+	for i, r := range runs {
+		from := len(args)
+		args = appendArgs(args, r.requests)
+		cmds[i] = redis.NewCmd(ctx, args[from:len(args):len(args)]...)
 		cmds[i].SetFirstKeyPos(3)
 		_ = pipe.Process(ctx, cmds[i])
 	}
 	_, _ = pipe.Exec(ctx) // every command has its own error
-	for i, part := range parts {
+	clear(args)           // nothing of them is kept alive
+	p.args = args
+	for i, r := range runs {
 		replies, err := cmds[i].Slice()
 		switch {
-		case err == nil && len(replies) == len(part):
-			for j, r := range part {
-				var a answer
-				a.seq, a.err = parse(replies[j])
-				r.done <- a
+		case err == nil && len(replies) == len(r.answers):
+			for j := range replies {
+				r.answers[j].seq, r.answers[j].err = parse(replies[j])
 			}
 		case err == nil:
-			answerAll(part, answer{err: fmt.Errorf("append script gave %d answers to %d", len(replies), len(part))})
+			r.fail(fmt.Errorf("append script gave %d answers to %d", len(replies), len(r.answers)))
 		case redis.HasErrorPrefix(err, "NOSCRIPT"):
-			unknown = append(unknown, part...)
+			unknown = append(unknown, r)
 		default:
-			answerAll(part, answer{err: redisError(err)})
+			r.fail(redisError(err))
 		}
 	}
 	return unknown
@@ -195,30 +228,34 @@ func (p *Publisher) eval(ctx context.Context, batch []*request) (unknown []*requ
 // else: about 1 ms. Longer ones save no more.
 const maxScript = 64
 
-// scriptsOf cuts a batch in the order of its logs into runs of the script.
-func scriptsOf(batch []*request) (parts [][]*request) {
+// runsOf cuts a batch in the order of its logs into a run for each log, and another for
+// each maxScript requests.
+func runsOf(batch []*request, answers []answer) (runs []run) {
 	for len(batch) > 0 {
 		n := 1
 		for n < min(len(batch), maxScript) && batch[n].Log == batch[0].Log {
 			n++
 		}
-		parts = append(parts, batch[:n])
-		batch = batch[n:]
+		runs = append(runs, run{batch[:n], answers[:n]})
+		batch, answers = batch[n:], answers[n:]
 	}
-	return parts
+	return runs
 }
 
-// scriptArgs returns the command that runs the script for requests of one log. A pointer
+// appendArgs appends the command that runs the script for requests of one log. A pointer
 // becomes the argument that it points to, without an allocation for each.
-func scriptArgs(requests []*request) []any {
-	args := make([]any, 0, 4+12*len(requests))
+func appendArgs(args []any, requests []*request) []any {
 	args = append(args, "evalsha", appendScript.Hash(), 1+2*len(requests), requests[0].Log)
 	for _, r := range requests {
 		args = append(args, &r.room, &r.meta)
 	}
 	for _, r := range requests {
 		opening, rest := r.around()
-		args = append(args, &r.channel, &r.Key, &r.Floor, &r.expect, &r.Checked, r.ChangesRoom, &r.ID, &r.kept, opening, rest)
+		var expect any = ""
+		if !r.AnyState {
+			expect = &r.State
+		}
+		args = append(args, &r.channel, &r.Key, &r.Floor, expect, &r.Checked, r.ChangesRoom, &r.ID, &r.kept, opening, rest)
 	}
 	return args
 }

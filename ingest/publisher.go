@@ -106,13 +106,16 @@ type Publisher struct {
 	config  PublisherConfig
 	metrics *publisherMetrics
 
-	turn  chan struct{} // holds one token; who took it may send
-	batch []*request    // scratch of who has the turn
-	close func()
-
 	mu      sync.Mutex
 	waiting []*request
+	sending bool      // somebody sends, or was told to
+	idle    sync.Cond // of mu: sending has become false
 	closed  bool
+
+	// Scratch of who sends:
+	batch   []*request
+	answers []answer
+	args    []any
 }
 
 var _ message.Publisher = (*Publisher)(nil)
@@ -136,24 +139,21 @@ func NewPublisher(client redis.UniversalClient, config PublisherConfig) (*Publis
 	if err != nil {
 		return nil, fmt.Errorf("new publisher: %w", err)
 	}
-	p := &Publisher{
-		redis: client, config: config, metrics: metrics, turn: make(chan struct{}, 1),
-	}
-	p.turn <- struct{}{}
-	p.close = sync.OnceFunc(p.finish)
+	p := &Publisher{redis: client, config: config, metrics: metrics}
+	p.idle.L = &p.mu
 	return p, nil
 }
 
 // Append appends an event and returns when Redis has answered: with the seq, or with a
 // *DuplicateError (and the first event's seq), *StaleError, *AskError or ErrBehind, in
 // which cases nothing was appended; or with a CodeUnavailable error, and then the event may
-// have been appended or not: append it again with the same key to find out. Who happens to send
-// for other callers, too, returns after ctx has ended by up to Timeout.
+// have been appended or not: append it again with the same key to find out. After ctx has ended
+// it returns within Timeout: what is on its way is waited for.
 func (p *Publisher) Append(ctx context.Context, a Append) (seq uint64, err error) {
 	if err := a.check(); err != nil {
 		return 0, err
 	}
-	return p.do(ctx, p.request(ctx, a, ""))
+	return p.do(p.request(ctx, a, ""))
 }
 
 // Publish is Append for the messages, to the rooms that their metadata names, one after the
@@ -164,7 +164,7 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 		if err != nil {
 			return fmt.Errorf("publish message %s: %w", m.UUID, err)
 		}
-		seq, err := p.do(m.Context(), p.request(m.Context(), a, kept))
+		seq, err := p.do(p.request(m.Context(), a, kept))
 		if seq != 0 {
 			m.Metadata.Set(MetaSeq, strconv.FormatUint(seq, 10))
 		}
@@ -177,17 +177,13 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 
 // Close waits for the appends that were accepted and refuses others. It is idempotent.
 func (p *Publisher) Close() error {
-	p.close()
-	return nil
-}
-
-func (p *Publisher) finish() {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.closed = true
-	p.mu.Unlock()
-	<-p.turn // for good
-	for p.sendWaiting() {
+	for p.sending {
+		p.idle.Wait()
 	}
+	return nil
 }
 
 func (a Append) check() error {

@@ -373,13 +373,10 @@ func TestPublisher_oneRefusalIsNobodyElses(t *testing.T) {
 				Log: partition.Log(), Room: room, ID: domain.NewID(), Payload: []byte("x"), Key: "k:u:1", AnyState: true,
 			}, ""))
 		}
-		requests, runs := slices.Clone(batch), client.InfoMap(ctx, "commandstats").Val()["Commandstats"]["cmdstat_evalsha"]
-		p.send(batch)
+		answers := make([]answer, len(batch))
+		runs := client.InfoMap(ctx, "commandstats").Val()["Commandstats"]["cmdstat_evalsha"]
+		p.send(batch, answers)
 		require.NotEqual(t, runs, client.InfoMap(ctx, "commandstats").Val()["Commandstats"]["cmdstat_evalsha"])
-		answers := make([]answer, len(requests))
-		for i, r := range requests {
-			answers[i] = <-r.done
-		}
 		return answers
 	}
 	written, broken := newRoomID(), newRoomID()
@@ -408,6 +405,71 @@ func TestPublisher_oneRefusalIsNobodyElses(t *testing.T) {
 		require.Zero(t, client.Exists(ctx, partition.Room(first), partition.Meta(first), partition.Room(last), partition.Meta(last)).Val())
 		require.Equal(t, []answer{{seq: 1}, {seq: 1}}, send(t, first, last))
 	})
+}
+
+// turnstile is a hook that holds pipelines until they are let through, or panics instead.
+type turnstile struct {
+	came    chan struct{}
+	through chan error // an error is what the pipeline panics with
+}
+
+func (g turnstile) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (g turnstile) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (g turnstile) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		g.came <- struct{}{}
+		if err := <-g.through; err != nil {
+			panic(err)
+		}
+		return next(ctx, cmds)
+	}
+}
+
+func TestPublisher_whoWaitsSendsNext(t *testing.T) {
+	ctx, client, room := testContext(t), miniRedis(t), newRoomID()
+	p := newPublisher(t, client, PublisherConfig{})
+	g := turnstile{make(chan struct{}), make(chan error)}
+	require.NoError(t, appendScript.Load(ctx, client).Err())
+	client.AddHook(g)
+	waiting := func() int {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.waiting)
+	}
+	publish := func(ctx context.Context, waits int) <-chan error {
+		ended := make(chan error, 1)
+		go func() {
+			defer func() {
+				if v := recover(); v != nil {
+					ended <- v.(error)
+				}
+			}()
+			m := aMessage(room, "x")
+			m.SetContext(ctx)
+			ended <- p.Publish(partition.Log(), m)
+		}()
+		require.Eventually(t, func() bool { return waiting() == waits }, 10*time.Second, time.Millisecond)
+		return ended
+	}
+	inTime, leave := context.WithCancel(ctx)
+
+	first := publish(ctx, 0)
+	<-g.came
+	second, late, third := publish(ctx, 1), publish(inTime, 2), publish(ctx, 3)
+	leave()
+	g.through <- nil
+	require.NoError(t, <-first)
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(<-late), "its time is up")
+	<-g.came
+	fourth := publish(ctx, 1)
+	broken := errors.New("broken")
+	g.through <- broken
+	require.Equal(t, broken, <-second, "who sends gets the panic")
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(<-third), "and who does not an answer")
+	<-g.came
+	g.through <- nil
+	require.NoError(t, <-fourth)
+	require.EqualValues(t, 2, client.XLen(ctx, partition.Log()).Val())
 }
 
 func TestPublisher_close(t *testing.T) {

@@ -175,8 +175,9 @@ func (s *Service) PostMessage(ctx context.Context, actor domain.User, room domai
 		c.key, c.keyIsNew = domain.NewID(), true
 	}
 	c.content = domain.Event{Kind: domain.MessagePosted, Body: body}
+	used := c.key // c itself is large, and need not go to the heap
 	c.decide = func(r *domain.Room) (domain.Event, bool, error) {
-		e, err := s.by(actor, c.key).PostMessage(r, body)
+		e, err := s.by(actor, used).PostMessage(r, body)
 		return e, true, err
 	}
 	return s.do(ctx, c)

@@ -120,7 +120,7 @@ func (c *conn) serve() (err error) {
 		return err
 	}
 	ctx := context.Background()
-	c.in.control = c.control
+	c.in.to = c
 	for !c.in.empty() {
 		kind, msg, err := c.read(ctx)
 		c.slowDown()
@@ -241,9 +241,7 @@ func (c *conn) post(ctx context.Context, f frames.Send) error {
 	if !domain.ValidID(string(f.Room)) {
 		return domain.ErrRoomNotFound()
 	}
-	ctx, cancel := context.WithTimeout(ctx, commandTime)
-	defer cancel()
-	receipt, err := c.s.cfg.Commands.PostMessage(ctx, c.user, f.Room, f.Key, f.Body)
+	receipt, err := c.s.cfg.Commands.PostMessage(c.s.inTime.context(), c.user, f.Room, f.Key, f.Body)
 	if err != nil {
 		return err
 	}
@@ -265,7 +263,16 @@ func (c *conn) sendError(ctx context.Context, f frames.Error, err error) {
 	c.send(f)
 }
 
-func (c *conn) send(f frames.Frame) { c.sent(c.out.data(frames.Text(f))) }
+func (c *conn) send(f frames.Frame) {
+	b := sendBuffers.Get().(*[]byte)
+	*b = frames.AppendText((*b)[:0], f)
+	c.sent(c.out.data(*b)) // which keeps none of it
+	if cap(*b) <= corkBytes {
+		sendBuffers.Put(b)
+	}
+}
+
+var sendBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // sent looks at the outcome of sending. Only being slow needs doing anything: the
 // reader hears of a broken connection by itself.

@@ -47,9 +47,7 @@ func (c *conn) letGo() {
 // two messages it has no state but what its buffer holds.
 type inbox struct {
 	conn net.Conn
-	// control is called for each control frame, in the middle of a message, too. Its
-	// error ends reading.
-	control func(op byte, payload []byte) error
+	to   controlled
 
 	buf  [inboxSize]byte
 	r, w int  // what has come and was not taken yet is buf[r:w]
@@ -62,6 +60,12 @@ type inbox struct {
 	left   int64 // bytes of its payload still to come
 	mask   [4]byte
 	pieces int // frames of the message in hand
+}
+
+// controlled is told of each control frame, in the middle of a message, too. Its error
+// ends reading.
+type controlled interface {
+	control(op byte, payload []byte) error
 }
 
 // inboxSize is more than nearly every message of a client. What is longer is read past
@@ -85,7 +89,7 @@ func borrowInbox(conn net.Conn) *inbox {
 }
 
 func (b *inbox) giveBack() {
-	b.conn, b.control, b.r, b.w, b.fin, b.left, b.err = nil, nil, 0, 0, true, 0, nil
+	b.conn, b.to, b.r, b.w, b.fin, b.left, b.err = nil, nil, 0, 0, true, 0, nil
 	inboxes.Put(b)
 }
 
@@ -206,7 +210,7 @@ func (b *inbox) next() (op byte, err error) {
 		}
 		b.left = 0
 		unmask(p, &b.mask)
-		if err := b.control(op, p); err != nil {
+		if err := b.to.control(op, p); err != nil {
 			return 0, err
 		}
 	}

@@ -40,16 +40,20 @@ type heard struct {
 	closed   int
 }
 
+type controls func(op byte, p []byte) error
+
+func (f controls) control(op byte, p []byte) error { return f(op, p) }
+
 func hearInbox(data []byte, each int) (h heard) {
 	b := borrowInbox(&stream{data: data, each: each})
 	defer b.giveBack()
-	b.control = func(op byte, p []byte) error {
+	b.to = controls(func(op byte, p []byte) error {
 		if op == opClose {
 			return closeCode(p)
 		}
 		h.controls = append(h.controls, append([]byte{op}, p...))
 		return nil
-	}
+	})
 	for {
 		op, err := b.next()
 		if err == nil {

@@ -86,6 +86,7 @@ type Server struct {
 	sockets  *sockets
 	metrics  *metrics
 	limits   *ipLimits
+	inTime   deadline
 	page     page
 	draining atomic.Bool
 	handler  http.Handler

@@ -17,33 +17,47 @@ import (
 type Frame interface{ Type() string }
 
 // Marshal returns the JSON of a frame.
-func Marshal(f Frame) []byte {
-	fields := fieldsOf(f)
-	b := make([]byte, 0, len(`{"type":"",`)+len(f.Type())+len(fields))
+func Marshal(f Frame) []byte { return appendJSON(nil, f) }
+
+func appendJSON(b []byte, f Frame) []byte {
 	b = append(append(append(b, `{"type":"`...), f.Type()...), '"')
-	if len(fields) > len("{}") {
-		b = append(b, ',')
+	opening := len(b)
+	b = appendFields(b, f)
+	if string(b[opening:]) == "{}" {
+		return append(b[:opening], '}')
 	}
-	return append(b, fields[1:]...)
+	b[opening] = ','
+	return b
 }
 
 // Text returns a frame of the server as it goes onto the socket: a WebSocket text
 // frame that holds its JSON.
-func Text(f Frame) []byte {
-	payload := Marshal(f)
-	return append(appendHeader(make([]byte, 0, maxHeader+len(payload)), opText, len(payload)), payload...)
+func Text(f Frame) []byte { return AppendText(nil, f) }
+
+// AppendText appends what Text returns to b.
+func AppendText(b []byte, f Frame) []byte {
+	start := len(b)
+	b = appendJSON(append(b, make([]byte, maxHeader)...), f)
+	payload := b[start+maxHeader:]
+	return append(appendHeader(b[:start], opText, len(payload)), payload...) // moves it down
 }
 
-// fieldsOf returns the JSON object of a frame's fields.
-func fieldsOf(f Frame) (fields []byte) {
-	var err error
-	if m, ok := f.(json.Marshaler); ok {
-		fields, err = m.MarshalJSON() // json.Marshal would check and copy what it returns
-	} else {
+// appendFields appends the JSON object of a frame's fields.
+func appendFields(b []byte, f Frame) []byte {
+	var (
+		fields []byte
+		err    error
+	)
+	switch f := f.(type) {
+	case Ack:
+		return f.append(b)
+	case json.Marshaler:
+		fields, err = f.MarshalJSON() // json.Marshal would check and copy what it returns
+	default:
 		fields, err = json.Marshal(f)
 	}
 	if err != nil { // the types of this package hold nothing that JSON cannot say
 		panic(fmt.Sprintf("frames: marshal %s: %v", f.Type(), err))
 	}
-	return fields
+	return append(b, fields...)
 }

@@ -156,18 +156,18 @@ func Record(frame []byte) (domain.Record, error) {
 	return domain.Record{}, malformed
 }
 
-// MarshalJSON writes what encoding/json would write, at a quarter of its cost: one goes
-// out for every message sent.
-func (a Ack) MarshalJSON() ([]byte, error) {
-	b := appendText(append(make([]byte, 0, 192), `{"id":`...), a.ID)
+// append appends what encoding/json would write, at a quarter of its cost: one goes out
+// for every message sent.
+func (a Ack) append(b []byte) []byte {
+	b = appendText(append(b, `{"id":`...), a.ID)
 	b = appendText(append(b, `,"room":`...), string(a.Room))
 	b = strconv.AppendUint(append(b, `,"seq":`...), a.Seq, 10)
-	b, err := a.At.AppendText(append(b, `,"at":"`...))
+	b, _ = a.At.AppendText(append(b, `,"at":"`...)) // it never fails
 	b = append(b, '"')
 	if a.Duplicate {
 		b = append(b, `,"duplicate":true`...)
 	}
-	return append(b, '}'), err
+	return append(b, '}')
 }
 
 // appendText appends a text as JSON.

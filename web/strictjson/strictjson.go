@@ -28,7 +28,9 @@ func Unmarshal(data []byte, v any) error {
 	}
 	s := reflect.ValueOf(v).Elem()
 	fields := fieldsOf(s.Type())
-	values, twice, ok := members(data, fields)
+	var few [8][]byte // on the stack, where it is enough
+	values := append(few[:0], make([][]byte, len(fields))...)
+	twice, ok := members(data, fields, values)
 	switch {
 	case !ok:
 		return syntaxError(data)
@@ -121,11 +123,10 @@ func indexOf(name []byte, fields []field) int {
 	return slices.IndexFunc(fields, func(f field) bool { return f.name == string(name) })
 }
 
-// members splits one object into its members, and returns the values of those that
-// are among the fields, by the field's index, nil where there is none; and the name
-// of a field that is there twice.
-func members(data []byte, fields []field) (values [][]byte, twice string, ok bool) {
-	values = make([][]byte, len(fields))
+// members splits one object into its members, and puts the values of those that are
+// among the fields into values, by the field's index. It returns the name of a field that
+// is there twice.
+func members(data []byte, fields []field, values [][]byte) (twice string, ok bool) {
 	s := scanner{rest: data}
 	s.want('{')
 	for more := s.next() != '}'; more; more = s.has(',') {
@@ -142,7 +143,7 @@ func members(data []byte, fields []field) (values [][]byte, twice string, ok boo
 	s.want('}')
 	s.next()
 	ok = !s.bad && len(s.rest) == 0 && (!s.rare || json.Valid(data))
-	return values, twice, ok
+	return twice, ok
 }
 
 // typeMessage explains a value of the wrong type without naming Go's types.
