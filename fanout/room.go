@@ -148,6 +148,7 @@ func (r *room) serve(ctx context.Context) {
 	// as long, for every message.
 	defer context.AfterFunc(ctx, r.poke)()
 	retry := time.AfterFunc(time.Hour, r.poke)
+	retry.Stop() // until it is needed
 	defer retry.Stop()
 	var next time.Time // when a repair is tried again
 	wait := newBackoff()
