@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -283,3 +286,61 @@ func insertedIntoMongoDB(b *testing.B, records []domain.Record, all bool) time.D
 	}
 	return took
 }
+
+// BenchmarkPath measures what the way of an event from Redis' reply to Store.Project
+// costs in this process, with as many events in a reply as a busy server has. One
+// iteration is one reply; the metrics are of one event.
+func BenchmarkPath(b *testing.B) {
+	const atOnce = 32
+	l := newLog(b, 1)
+	rooms := make([]any, 8)
+	for i := range rooms {
+		rooms[i] = string(newRoom())
+	}
+	// Makes the events in Redis, so that they cost this process next to nothing.
+	appendAll := redis.NewScript(`
+		for i = 0, tonumber(ARGV[1]) - 1 do
+			local seq = string.format('%d', math.floor((ARGV[2] + i) / 8) + 1)
+			redis.call('XADD', KEYS[1], '*', '_watermill_message_uuid', '0123456789abcdefghij', 'metadata', '', 'payload',
+				'{"room":"' .. ARGV[3 + i % 8] .. '","seq":' .. seq .. ARGV[11])
+		end`)
+	rec, err := domain.EncodeEvent(domain.Event{Room: newRoom(), Seq: 1, Kind: domain.MessagePosted, ID: domain.NewID(),
+		At: domain.At(time.Now()), Actor: ada, Key: "01890a5d-0000-7000-8000-000000000000", Body: strings.Repeat("x", 128)})
+	require.NoError(b, err)
+	rest := "," + string(rec.Tail())
+
+	committed := make(chan int, 1024)
+	l.project(b, idleStore{domaintest.NewMemoryStore()}, -1, func(records []domain.Record) { committed <- len(records) })
+	n := 0
+	reply := func() {
+		args := append([]any{atOnce, n}, append(rooms[:8:8], rest)...)
+		require.ErrorIs(b, appendAll.Run(b.Context(), l, []string{part.Log()}, args...).Err(), redis.Nil)
+		n += atOnce
+		for left := atOnce; left > 0; {
+			left -= <-committed
+		}
+	}
+	reply() // has taken the partition, and loaded the script
+	var before, after runtime.MemStats
+	var cpuBefore, cpuAfter syscall.Rusage
+	b.ReportAllocs()
+	runtime.ReadMemStats(&before)
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &cpuBefore))
+	from := n
+	for b.Loop() {
+		reply()
+	}
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &cpuAfter))
+	runtime.ReadMemStats(&after)
+	each := func(total float64) float64 { return total / float64(n-from) }
+	cpu := func(r syscall.Rusage) float64 { return float64(r.Utime.Nano() + r.Stime.Nano()) }
+	b.ReportMetric(each(float64(after.Mallocs-before.Mallocs)), "objects/event")
+	b.ReportMetric(each(float64(after.TotalAlloc-before.TotalAlloc)), "B/event")
+	b.ReportMetric(each(cpu(cpuAfter)-cpu(cpuBefore)), "cpu-ns/event")
+}
+
+// idleStore takes everything and keeps nothing.
+type idleStore struct{ domain.Store }
+
+func (idleStore) Applied(context.Context, domain.RoomID) (uint64, error) { return 0, nil }
+func (idleStore) Project(context.Context, []domain.Record) error         { return nil }
