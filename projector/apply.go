@@ -44,7 +44,7 @@ func (w *worker) apply(ctx context.Context, gathered []item) error {
 	}
 	now := time.Now()
 	for _, it := range gathered {
-		appended, _ := idParts(it.msg.Metadata.Get(EntryID))
+		appended, _ := idParts(EntryIDFromCtx(it.msg.Context()))
 		w.metrics.lagSeconds.Observe(now.Sub(time.UnixMilli(int64(appended))).Seconds())
 		it.msg.Ack()
 	}

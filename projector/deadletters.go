@@ -40,10 +40,8 @@ func ListPoison(ctx context.Context, client redis.UniversalClient, p domain.Part
 
 func deadLetterOf(x redis.XMessage) DeadLetter {
 	msg := messageOf(redis.XMessage{ID: x.ID, Values: x.Values})
-	letter := DeadLetter{ID: x.ID, Payload: msg.Payload, Reason: msg.Metadata.Get(PoisonReason), uuid: msg.UUID}
-	if original, err := unmarshal(x.Values); err == nil {
-		letter.Entry = original.Metadata.Get(EntryID)
-	}
+	letter := DeadLetter{ID: x.ID, Payload: msg.Payload, Reason: msg.Metadata.Get(PoisonReason),
+		Entry: msg.Metadata.Get(EntryID), uuid: msg.UUID}
 	if letter.Reason == string(malformed) {
 		if fields, err := Fields(msg.Payload); err == nil {
 			letter.Fields, letter.Payload = fields, nil

@@ -10,14 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Metadata that the Subscriber adds to a message.
-const (
-	// EntryID is the id of the entry in the log.
-	EntryID = "confab_entry"
-	// Malformed is set on a message whose entry is not in watermill-redisstream's
-	// format, to the reason. Its payload holds the entry's fields, see Fields.
-	Malformed = "confab_malformed"
-)
+// Malformed is the metadata of a message whose entry is not in watermill-redisstream's
+// format: the reason. The payload holds the entry's fields, see Fields.
+const Malformed = "confab_malformed"
 
 // Field is a field of a stream entry, with its bytes as they are. In JSON both are
 // base 64, since nobody knows what they hold.
@@ -36,7 +31,6 @@ func messageOf(x redis.XMessage) *message.Message {
 	if msg.Metadata == nil { // msgpack's nil is an allowed metadata field
 		msg.Metadata = message.Metadata{}
 	}
-	msg.Metadata.Set(EntryID, x.ID)
 	return msg
 }
 

@@ -12,8 +12,11 @@ import (
 	"confab/domain"
 )
 
-// PoisonReason is the metadata of a dead letter that says why it is one.
-const PoisonReason = "confab_reason"
+// Metadata of a dead letter.
+const (
+	PoisonReason = "confab_reason" // why it is one
+	EntryID      = "confab_entry"  // the id that it had in the log
+)
 
 type reason string
 
@@ -34,10 +37,12 @@ type poison struct {
 // bury puts the entry's bytes into the dead letters. It may do so twice, after a
 // crash, but not lose them: the entry is acked later.
 func (w *worker) bury(ctx context.Context, p poison) error {
+	entry := EntryIDFromCtx(p.msg.Context())
 	err := w.insist(ctx, w.redis, func(ctx context.Context) error {
 		letter := p.msg.Copy()
 		delete(letter.Metadata, redisstream.UUIDHeaderKey) // the stock publisher refuses it
 		letter.Metadata.Set(PoisonReason, string(p.why))
+		letter.Metadata.Set(EntryID, entry)
 		letter.SetContext(ctx)
 		return w.dead.Publish(w.part.DeadLetters(), letter)
 	})
@@ -46,7 +51,7 @@ func (w *worker) bury(ctx context.Context, p poison) error {
 	}
 	w.metrics.poison.WithLabelValues(string(p.why)).Inc()
 	// The reason and the place, and nothing of the content.
-	w.logger.Error("set aside an entry of the log", "entry", p.msg.Metadata.Get(EntryID), "reason", string(p.why))
+	w.logger.Error("set aside an entry of the log", "entry", entry, "reason", string(p.why))
 	return nil
 }
 

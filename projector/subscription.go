@@ -34,19 +34,11 @@ type subscription struct {
 	troubled  bool      // the last read failed
 
 	mu      sync.Mutex
-	flights []flight            // in flight, in the order in which they were read
+	flights []*flight           // in the order in which they were read
 	bytes   int                 // of their payloads
 	unacked map[string]struct{} // read, and XACK not confirmed
 	more    chan struct{}       // holds a token when flights got more
 	fewer   chan struct{}       // holds a token when they got fewer
-}
-
-// flight is a message that is handed out, or waits in out, and is not acked.
-type flight struct {
-	id     string
-	msg    *message.Message
-	cancel context.CancelFunc // of the message's context
-	again  time.Time          // when it goes into out again after a Nack
 }
 
 func newSubscription(client redis.UniversalClient, cfg *SubscriberConfig, topic string) *subscription {
@@ -151,20 +143,21 @@ func (s *subscription) read(ctx context.Context, count int) ([]redis.XMessage, e
 func (s *subscription) deliver(ctx context.Context, entries []redis.XMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, x := range entries {
+	flights := make([]flight, len(entries))
+	for i, x := range entries {
 		if _, ok := s.unacked[x.ID]; ok {
 			continue
 		}
 		s.unacked[x.ID] = struct{}{}
-		msg := messageOf(x)
-		msgCtx, cancel := context.WithCancel(ctx)
-		msg.SetContext(msgCtx)
-		s.flights = append(s.flights, flight{id: x.ID, msg: msg, cancel: cancel})
-		s.bytes += len(msg.Payload)
+		flights[i] = flight{Context: ctx, id: x.ID, msg: messageOf(x)}
+		f := &flights[i]
+		f.msg.SetContext(f)
+		s.flights = append(s.flights, f)
+		s.bytes += len(f.msg.Payload)
 		if x.Values == nil { // deleted from the stream while it was pending
-			msg.Ack()
+			f.msg.Ack()
 		} else {
-			s.out <- msg
+			s.out <- f.msg
 		}
 	}
 	signal(s.more)
@@ -242,9 +235,10 @@ func (s *subscription) look() (acked []string, nacked bool) {
 	for _, f := range s.flights {
 		select {
 		case <-f.msg.Acked():
-			f.cancel()
+			f.end()
 			acked = append(acked, f.id)
 			s.bytes -= len(f.msg.Payload)
+			f.msg = nil // its neighbours may stay longer
 			continue
 		case <-f.msg.Nacked():
 			f.msg = f.msg.CopyWithContext()
