@@ -20,15 +20,19 @@ import (
 //  5. what nobody can read, but says where it belongs, leaves its tombstone
 //  6. Ack, and trimming
 func (w *worker) apply(ctx context.Context, gathered []item) error {
-	b := w.arrange(gathered)
+	b := arrange(gathered)
 	for _, p := range b.poison {
 		if err := w.bury(ctx, p); err != nil {
 			return err
 		}
 	}
-	var fresh []item
-	for _, room := range b.rooms {
-		items, err := w.continuing(ctx, room, b.items[room])
+	var rooms []domain.RoomID
+	fresh := b.items[:0] // what is taken is never behind what is kept
+	for rest := b.items; len(rest) > 0; {
+		var items []item
+		items, rest = nextRoom(rest)
+		rooms = append(rooms, items[0].Room)
+		items, err := w.continuing(ctx, items[0].Room, items)
 		if err != nil {
 			return err
 		}
@@ -49,7 +53,7 @@ func (w *worker) apply(ctx context.Context, gathered []item) error {
 		it.msg.Ack()
 	}
 	w.metrics.batchSize.Observe(float64(len(gathered)))
-	w.trimRooms(ctx, b.rooms)
+	w.trimRooms(ctx, rooms)
 	return nil
 }
 
@@ -143,8 +147,10 @@ func (w *worker) project(ctx context.Context, items []item) error {
 	case err == nil:
 		w.metrics.projectSeconds.Observe(time.Since(began).Seconds())
 		w.metrics.records.Add(float64(len(records)))
-		for _, rec := range records {
-			w.setHead(rec.Room, rec.Seq)
+		for rest := items; len(rest) > 0; {
+			var room []item
+			room, rest = nextRoom(rest)
+			w.setHead(room[0].Room, room[len(room)-1].Seq)
 		}
 		w.committed(ctx, records)
 		return nil

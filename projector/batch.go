@@ -35,32 +35,42 @@ func (w *worker) decodeAll(ctx context.Context, messages <-chan *message.Message
 
 // batch is what one gathering of messages holds.
 type batch struct {
-	rooms  []domain.RoomID // in the order of their first message
-	items  map[domain.RoomID][]item
+	items  []item // room by room, in order of seq
 	poison []poison
 }
 
-// arrange sorts records by room and seq. A record that is there twice stays once; the
-// second message is acked with the batch.
-func (w *worker) arrange(gathered []item) batch {
-	b := batch{items: map[domain.RoomID][]item{}}
-	for _, it := range gathered {
+// arrange sorts records by room and seq, and as they came where both are equal. A record
+// that is there twice stays once; the second message is acked with the batch.
+func arrange(gathered []item) batch {
+	b := batch{items: make([]item, 0, len(gathered))}
+	order := make([]int, 0, len(gathered)) // is sorted, since items are large
+	for i, it := range gathered {
 		if it.why != "" {
 			b.poison = append(b.poison, poison{it.msg, it.why})
 			continue
 		}
-		if _, ok := b.items[it.Room]; !ok {
-			b.rooms = append(b.rooms, it.Room)
-		}
-		b.items[it.Room] = append(b.items[it.Room], it)
+		order = append(order, i)
 	}
-	for room, items := range b.items {
-		slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(a.Seq, b.Seq) })
-		b.items[room] = slices.CompactFunc(items, func(a, b item) bool {
-			return a.Seq == b.Seq && bytes.Equal(a.Payload, b.Payload)
-		})
+	slices.SortFunc(order, func(i, j int) int {
+		a, b := &gathered[i], &gathered[j]
+		return cmp.Or(cmp.Compare(a.Room, b.Room), cmp.Compare(a.Seq, b.Seq), i-j)
+	})
+	for _, i := range order {
+		b.items = append(b.items, gathered[i])
 	}
+	b.items = slices.CompactFunc(b.items, func(a, b item) bool {
+		return a.Seq == b.Seq && a.Room == b.Room && bytes.Equal(a.Payload, b.Payload)
+	})
 	return b
+}
+
+// nextRoom cuts the items of the first room off items.
+func nextRoom(items []item) (room, rest []item) {
+	n := 1
+	for n < len(items) && items[n].Room == items[0].Room {
+		n++
+	}
+	return items[:n:n], items[n:]
 }
 
 // decode accepts what is an event of a room of this partition, else says why not.

@@ -210,19 +210,20 @@ const linger = 2 * time.Millisecond
 // a batch is being projected the next one gathers in the channel, so that batches are as
 // large as the store is slow.
 func (p *Projector) gather(ctx context.Context, in <-chan item) ([]item, error) {
-	var batch []item
+	var first item
 	select {
 	case it, ok := <-in:
 		if !ok {
 			return nil, errors.New("the subscription ended")
 		}
-		batch = append(batch, it)
+		first = it
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	if p.cfg.Committed == nil && len(in) == 0 { // nobody waits for it
 		sleep(ctx, linger)
 	}
+	batch := append(make([]item, 0, 1+len(in)), first)
 	for len(batch) < p.cfg.BatchSize {
 		select {
 		case it, ok := <-in:
