@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -23,6 +24,14 @@ type Field struct {
 
 // messageOf makes a message of an entry, whatever the entry holds.
 func messageOf(x redis.XMessage) *message.Message {
+	uuid, ok := x.Values[redisstream.UUIDHeaderKey].(string)
+	metadata, _ := x.Values["metadata"].(string)
+	payload, _ := x.Values["payload"].(string)
+	if ok && metadata == "" && payload != "" {
+		// As the stock unmarshaller, but for a copy of the payload: go-redis read it into
+		// memory of its own, and nobody writes to it.
+		return message.NewMessage(uuid, unsafe.Slice(unsafe.StringData(payload), len(payload)))
+	}
 	msg, err := unmarshal(x.Values)
 	if err != nil {
 		msg = message.NewMessage("", rawFields(x.Values))

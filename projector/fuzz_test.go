@@ -30,12 +30,22 @@ func FuzzPosition(f *testing.F) {
 
 func FuzzEntry(f *testing.F) {
 	f.Add("_watermill_message_uuid", "u", "metadata", "\x81\xa1a\xa1b", "payload")
+	f.Add("_watermill_message_uuid", "u", "metadata", "", "payload")
+	f.Add("_watermill_message_uuid", "u", "metadata", "", "")
+	f.Add("_watermill_message_uuid", "", "a", "b", "payload")
 	f.Add("a", "1", "b", "2", "")
+	f.Add("a", "1", "b", "2", "payload")
 	f.Fuzz(func(t *testing.T, n1, v1, n2, v2, payload string) {
 		values := map[string]any{n1: v1, n2: v2, "payload": payload}
 		msg := messageOf(redis.XMessage{ID: "1-1", Values: values})
-		if msg.Metadata.Get(Malformed) == "" {
+		if stock, err := unmarshal(values); err == nil {
+			if !msg.Equals(stock) {
+				t.Fatalf("%v is not %v", msg, stock)
+			}
 			return
+		}
+		if msg.Metadata.Get(Malformed) == "" {
+			t.Fatal("not malformed")
 		}
 		fields, err := Fields(msg.Payload)
 		if err != nil || len(fields) != len(values) {

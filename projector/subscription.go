@@ -200,11 +200,11 @@ func (s *subscription) settle(ctx context.Context) {
 		ended := ctx.Err() != nil // before the look: what was acked until then counts
 		acked, nacked := s.look()
 		away := false // Redis did not answer and ctx has ended: what is left comes again
-		for ids := range slices.Chunk(acked, maxRead) {
-			for wait := 50 * time.Millisecond; !away && !s.xack(ctx, ids); wait = min(2*wait, time.Second) {
+		for some := range slices.Chunk(acked, maxRead) {
+			for wait := 50 * time.Millisecond; !away && !s.xack(ctx, some); wait = min(2*wait, time.Second) {
 				away = !sleep(ctx, wait)
 			}
-			s.confirmed(ids)
+			s.confirmed(some)
 		}
 		if ended {
 			return
@@ -226,8 +226,8 @@ func (s *subscription) first() *message.Message {
 }
 
 // look takes the messages that were acked out of flight, and sends those again whose
-// Nack is long enough ago. It returns the ids of the acked ones, and whether a Nack came.
-func (s *subscription) look() (acked []string, nacked bool) {
+// Nack is long enough ago. It returns the acked ones, and whether a Nack came.
+func (s *subscription) look() (acked []*flight, nacked bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -236,7 +236,7 @@ func (s *subscription) look() (acked []string, nacked bool) {
 		select {
 		case <-f.msg.Acked():
 			f.end()
-			acked = append(acked, f.id)
+			acked = append(acked, f)
 			s.bytes -= len(f.msg.Payload)
 			f.msg = nil // its neighbours may stay longer
 			continue
@@ -259,11 +259,15 @@ func (s *subscription) look() (acked []string, nacked bool) {
 	return acked, nacked
 }
 
-func (s *subscription) xack(ctx context.Context, ids []string) bool {
+func (s *subscription) xack(ctx context.Context, acked []*flight) bool {
+	args := append(make([]any, 0, 3+len(acked)), "xack", s.topic, s.cfg.Group)
+	for _, f := range acked {
+		args = append(args, &f.id) // XAck would make an object of each
+	}
 	// Also when ctx has ended: what was acked before should not come again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	err := s.client.XAck(ctx, s.topic, s.cfg.Group, ids...).Err()
+	err := s.client.Do(ctx, args...).Err()
 	return err == nil || isNoGroup(err)
 }
 
@@ -342,11 +346,11 @@ func (s *subscription) recover(ctx context.Context, err error) {
 
 func isNoGroup(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOGROUP") }
 
-func (s *subscription) confirmed(ids []string) {
+func (s *subscription) confirmed(acked []*flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, id := range ids {
-		delete(s.unacked, id)
+	for _, f := range acked {
+		delete(s.unacked, f.id)
 	}
 }
 
