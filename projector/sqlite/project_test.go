@@ -28,6 +28,20 @@ func (s *Store) whileBusy(t *testing.T, n int, f func()) {
 	}, 10*time.Second, time.Millisecond)
 }
 
+func TestProject_allKeysAreFoundHoweverManyRowsAStatementHas(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "history.db"))
+	for _, n := range []int{1, 2, rowsAtOnce - 1, rowsAtOnce, rowsAtOnce + 1, 2*rowsAtOnce + 37} {
+		h := domaintest.NewHistory("room", domain.Public).Posts(n - 1)
+		require.Len(t, h.Events, n)
+		require.NoError(t, s.Project(t.Context(), h.Records(1, 0)))
+		for i, e := range h.Events {
+			rec, err := s.FindKey(t.Context(), h.Room, e.Actor.ID, e.Key)
+			require.NoError(t, err, "%d of %d", i, n)
+			require.Equal(t, e.Seq, rec.Seq)
+		}
+	}
+}
+
 func TestProject_whoWaitsIsWrittenTogetherButFailsAlone(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "history.db"))
 	odd := domaintest.NewHistory("odd", domain.Public)

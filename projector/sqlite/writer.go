@@ -148,7 +148,7 @@ func (w *writer) close() error {
 }
 
 // rows gathers rows for one table. With many of them in a statement, a row costs a
-// third less.
+// third less, and most of a statement's price is the same for one row and for ten.
 type rows struct {
 	w      *writer
 	insert string // for one row
@@ -156,25 +156,28 @@ type rows struct {
 	args   []any
 }
 
-const rowsAtOnce = 50
+const rowsAtOnce = 64 // a power of two
 
 func (r *rows) add(values ...any) error {
 	r.args = append(r.args, values...)
 	if len(r.args) < rowsAtOnce*r.row {
 		return nil
 	}
-	_, one, _ := strings.Cut(r.insert, "VALUES")
-	_, err := r.w.exec(r.insert+strings.Repeat(","+one, rowsAtOnce-1), r.args...)
-	r.args = r.args[:0]
-	return err
+	return r.flush()
 }
 
-// flush inserts the rest.
+// flush inserts what is gathered, by statements of 64, 32, 16, … rows: a few of them do.
 func (r *rows) flush() error {
-	for args := r.args; len(args) > 0; args = args[r.row:] {
-		if _, err := r.w.exec(r.insert, args[:r.row]...); err != nil {
+	_, one, _ := strings.Cut(r.insert, "VALUES")
+	args := r.args
+	for n := rowsAtOnce; len(args) > 0; n /= 2 {
+		if len(args) < n*r.row {
+			continue
+		}
+		if _, err := r.w.exec(r.insert+strings.Repeat(","+one, n-1), args[:n*r.row]...); err != nil {
 			return err
 		}
+		args = args[n*r.row:]
 	}
 	r.args = r.args[:0]
 	return nil
