@@ -313,7 +313,7 @@ func (b *batch) room(id domain.RoomID) (*room, error) {
 		return r, nil
 	}
 	if len(b.spare) == 0 {
-		b.spare = make([]room, min(len(b.order)+1, 64))
+		b.spare = make([]room, min(len(b.order)+1, 16))
 	}
 	r := &b.spare[0]
 	var ok bool
