@@ -148,7 +148,7 @@ func (w *writer) close() error {
 }
 
 // rows gathers rows for one table. With many of them in a statement, a row costs a
-// third less, and most of a statement's price is the same for one row and for ten.
+// third less.
 type rows struct {
 	w      *writer
 	insert string // for one row
