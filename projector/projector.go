@@ -201,10 +201,13 @@ func (p *Projector) own(ctx context.Context, part domain.Partition, l *lease, lo
 	}
 }
 
-// linger is how long a batch gathers at least: an event's way to its receivers, which it
-// begins at the same moment, is not to share the processor with its way into the store.
-// Of the 0.55 ms that a delivery took in a quiet system, it is 0.06.
-const linger = 2 * time.Millisecond
+// linger is how long a batch gathers that nobody waits for and that is not large already:
+// so that the partitions' batches share a transaction, and an event's way into the store
+// does not share the processor with its way to its receivers, which begins at that moment.
+const (
+	linger = 20 * time.Millisecond
+	large  = 500
+)
 
 // gather waits for an item, and takes what there is besides after a while, up to n. While
 // a batch is being projected the next one gathers in the channel, so that batches are as
@@ -220,7 +223,7 @@ func (p *Projector) gather(ctx context.Context, in <-chan item) ([]item, error) 
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if p.cfg.Committed == nil && len(in) == 0 { // nobody waits for it
+	if p.cfg.Committed == nil && len(in) < large {
 		sleep(ctx, linger)
 	}
 	batch := append(make([]item, 0, 1+len(in)), first)
