@@ -119,7 +119,7 @@ func (p *Publisher) sendWaiting() {
 	batch := p.take()
 	answers := p.answers[:0]
 	for range batch {
-		answers = append(answers, answer{err: domain.Unavailable("the log", errNotSent)})
+		answers = append(answers, answer{err: errNotSent})
 	}
 	p.batch, p.answers = batch, answers
 	defer func() {
@@ -134,7 +134,8 @@ func (p *Publisher) sendWaiting() {
 	}
 }
 
-var errNotSent = errors.New("sending it failed")
+// errNotSent is the answer if sending panics.
+var errNotSent = domain.Unavailable("the log", errors.New("sending it failed"))
 
 // take takes what is to be sent next. Those whose time is up are answered.
 func (p *Publisher) take() []*request {
