@@ -22,7 +22,7 @@ type Record struct {
 
 // Event decodes the record. It fails when the payload is of another position.
 func (r Record) Event() (Event, error) {
-	e, err := decodeEvent(r.Payload, r.Room)
+	e, err := DecodeEvent(r.Payload)
 	if err == nil && (e.Room != r.Room || e.Seq != r.Seq) {
 		err = fmt.Errorf("decode event: the record %s:%d holds event %s:%d", r.Room, r.Seq, e.Room, e.Seq)
 	}
@@ -120,11 +120,8 @@ func SkimRecord(room RoomID, payload []byte) (Record, error) {
 
 // DecodeEvent decodes canonical JSON. Unknown fields and kinds are kept quiet about:
 // a newer node may have written them.
-func DecodeEvent(payload []byte) (Event, error) { return decodeEvent(payload, "") }
-
-// decodeEvent takes the room's text from room, if it is that one.
-func decodeEvent(payload []byte, room RoomID) (Event, error) {
-	if e, ok := readPosted(payload, room); ok {
+func DecodeEvent(payload []byte) (Event, error) {
+	if e, ok := readPosted(payload); ok {
 		return e, nil
 	}
 	var e Event

@@ -43,13 +43,11 @@ func writePosted(e Event) ([]byte, bool) {
 
 const guest = `,"guest":true`
 
-// readPosted reads what writePosted writes, or returns false. The room is likely the one given.
-func readPosted(payload []byte, room RoomID) (Event, bool) {
+// readPosted reads what writePosted writes, or returns false.
+func readPosted(payload []byte) (Event, bool) {
 	r := reader{rest: string(payload)} // the event's texts share its memory
-	e := Event{Kind: MessagePosted, Room: room}
-	if read := r.between(`{"room":"`, `"`); read != string(room) {
-		e.Room = RoomID(strings.Clone(read)) // but rooms are kept for longer
-	}
+	e := Event{Kind: MessagePosted}
+	e.Room = RoomID(strings.Clone(r.between(`{"room":"`, `"`))) // but rooms are kept for longer
 	seq := r.between(`,"seq":`, `,`)
 	e.ID = r.between(`"kind":"message.posted","id":"`, `"`)
 	at := r.between(`,"at":"`, `"`)

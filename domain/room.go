@@ -77,9 +77,6 @@ func (r *Room) beginEpoch(e Event) {
 // setMember keeps the newer of two changes.
 func (r *Room) setMember(m Member) {
 	if m.Seq >= r.Members[m.User.ID].Seq {
-		if r.Members == nil {
-			r.Members = map[UserID]Member{}
-		}
 		r.Members[m.User.ID] = m
 	}
 }

@@ -100,7 +100,7 @@ func (s *Store) projectTogether(group []*projecting) error {
 	err := s.writer.commit(func() error {
 		for _, p := range group {
 			for i, rec := range p.records {
-				if err := b.project(p.records[i:i+1:i+1], p.events[i]); err != nil {
+				if err := b.project(rec, p.events[i]); err != nil {
 					return fmt.Errorf("%s:%d: %w", rec.Room, rec.Seq, err)
 				}
 			}
@@ -189,7 +189,6 @@ type room struct {
 	run         int64  // where the run of messages began that goes on, 0 if none does
 
 	added, recent []domain.Record // by this batch: events, and those of them that are recent now
-	key           any             // the ID as a value of the table keys, made once
 }
 
 // remember keeps what the next batch will begin with. Only this process writes.
@@ -212,7 +211,6 @@ type batch struct {
 	known map[domain.RoomID]room
 	rooms map[domain.RoomID]*room
 	order []*room // as they came
-	spare []room  // for the next of them, allocated together
 	keys  rows
 
 	recent  *recent // as it was before
@@ -228,9 +226,8 @@ func newBatch(s *Store) *batch {
 	}
 }
 
-// project archives a record, the only one of a slice, and applies it, unless it is archived.
-func (b *batch) project(one []domain.Record, e domain.Event) error {
-	rec := one[0]
+// project archives a record and applies it, unless it is archived.
+func (b *batch) project(rec domain.Record, e domain.Event) error {
 	r, err := b.room(rec.Room)
 	if err != nil {
 		return err
@@ -241,11 +238,7 @@ func (b *batch) project(one []domain.Record, e domain.Event) error {
 	case rec.Seq <= r.Seq:
 		return b.compare(r, rec)
 	}
-	if r.added == nil {
-		r.added = one // most rooms get no other, and need no slice of their own
-	} else {
-		r.added = append(r.added, rec)
-	}
+	r.added = append(r.added, rec)
 	return b.apply(e)
 }
 
@@ -290,7 +283,7 @@ func (b *batch) apply(e domain.Event) error {
 		}
 	}
 	if e.Key != "" {
-		return b.keys.add(r.key, string(e.Actor.ID), e.Key, integer(e.Seq))
+		return b.keys.add(string(e.Room), string(e.Actor.ID), e.Key, integer(e.Seq))
 	}
 	return nil
 }
@@ -312,12 +305,8 @@ func (b *batch) room(id domain.RoomID) (*room, error) {
 	if r := b.rooms[id]; r != nil {
 		return r, nil
 	}
-	if len(b.spare) == 0 {
-		b.spare = make([]room, min(len(b.order)+1, 16))
-	}
-	r := &b.spare[0]
-	var ok bool
-	if *r, ok = b.known[id]; !ok {
+	r, ok := b.known[id]
+	if !ok {
 		stored, err := scanRoom(id, b.recent.head(id))(b.queryRow(selectRoom, id))
 		if errors.Is(err, sql.ErrNoRows) {
 			stored, err, r.isNew = domain.NewRoom(id), nil, true
@@ -327,13 +316,12 @@ func (b *batch) room(id domain.RoomID) (*room, error) {
 		if err != nil && !errors.Is(err, sql.ErrNoRows) { // no run yet
 			return nil, err
 		}
-		r.Room, r.Members = *stored, nil
-		r.written, r.key = stored.StateSeq, string(id)
+		r.Room, r.written = *stored, stored.StateSeq
 	}
-	b.spare = b.spare[1:]
-	b.rooms[id] = r
-	b.order = append(b.order, r)
-	return r, nil
+	r.Members = map[domain.UserID]domain.Member{}
+	b.rooms[id] = &r
+	b.order = append(b.order, &r)
+	return &r, nil
 }
 
 // finish writes what was gathered, and the rooms and the members that changed.
