@@ -21,9 +21,8 @@ type Feed struct {
 }
 
 // Take appends the payloads of all messages that have come to payloads; they are only to
-// be read. It reports
-// whether some may be missing before, between or behind them. It does not wait. One
-// goroutine at a time may call it.
+// be read. It reports whether some may be missing before, between or behind them. It does
+// not wait. One goroutine at a time may call it.
 func (f *Feed) Take(payloads [][]byte) (_ [][]byte, gap bool) {
 	taken := f.queue.take(f.spare[:0])
 	for _, e := range taken {

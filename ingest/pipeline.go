@@ -73,6 +73,9 @@ func (p *Publisher) do(r *request) (uint64, error) {
 // pipeline, while the next one gathers, and leaves that to the first who waits for it: an
 // append that comes alone is sent at once, by its caller.
 func (p *Publisher) wait(r *request) answer {
+	if err := r.ctx.Err(); err != nil {
+		return answer{err: domain.Unavailable("the log", err)}
+	}
 	alone, open := p.put(r)
 	if !open {
 		return answer{err: ErrClosed}
@@ -100,10 +103,17 @@ func (p *Publisher) put(r *request) (alone, open bool) {
 	return alone, true
 }
 
-// passOn has the first who waits send, if there is one.
+// passOn has the first who waits send, if there is one. Those whose time is up are answered.
 func (p *Publisher) passOn() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.waiting = slices.DeleteFunc(p.waiting, func(r *request) bool {
+		err := r.ctx.Err()
+		if err != nil {
+			r.done <- answer{err: domain.Unavailable("the log", err)}
+		}
+		return err != nil
+	})
 	if len(p.waiting) > 0 {
 		p.waiting[0].done <- answer{send: true}
 		return
@@ -129,30 +139,19 @@ func (p *Publisher) sendWaiting() {
 		clear(batch) // nothing of them is kept alive
 		clear(answers)
 	}()
-	if len(batch) > 0 {
-		p.send(batch, answers)
-	}
+	p.send(batch, answers)
 }
 
 // errNotSent is the answer if sending panics.
 var errNotSent = domain.Unavailable("the log", errors.New("sending it failed"))
 
-// take takes what is to be sent next. Those whose time is up are answered.
+// take takes what is to be sent next.
 func (p *Publisher) take() []*request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	batch, left := p.batch[:0], p.waiting[:0]
-	for _, r := range p.waiting {
-		if err := r.ctx.Err(); err != nil {
-			r.done <- answer{err: domain.Unavailable("the log", err)}
-		} else if len(batch) < p.config.MaxBatch {
-			batch = append(batch, r)
-		} else {
-			left = append(left, r)
-		}
-	}
-	clear(p.waiting[len(left):])
-	p.waiting = left
+	n := min(len(p.waiting), p.config.MaxBatch)
+	batch := append(p.batch[:0], p.waiting[:n]...)
+	p.waiting = slices.Delete(p.waiting, 0, n)
 	return batch
 }
 

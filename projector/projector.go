@@ -201,12 +201,13 @@ func (p *Projector) own(ctx context.Context, part domain.Partition, l *lease, lo
 	}
 }
 
-// linger is how long a batch gathers that nobody waits for and that is not large already:
-// so that the partitions' batches share a transaction, and an event's way into the store
-// does not share the processor with its way to its receivers, which begins at that moment.
+// linger is how long a batch gathers that no ack waits for (Committed) and that is not large
+// already: so that the partitions' batches share a transaction, and an event's way into the
+// store does not share the processor with its way to its receivers, which begins at that
+// moment.
 const (
 	linger = 20 * time.Millisecond
-	large  = 500
+	large  = 500 // items
 )
 
 // gather waits for an item, and takes what there is besides after a while, up to n. While
