@@ -35,7 +35,7 @@ func newRedisClients(base redis.Options, timeout time.Duration, partitions int) 
 	base.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	base.DisableIdentity = true
 	base.DialTimeout = 2 * time.Second
-	base.PoolTimeout = 2 * time.Second
+	base.PoolTimeout = timeout + time.Second // a queue for connections is not a Redis that is away
 	base.ContextTimeoutEnabled = true
 	base.MaxRetries = -1
 	base.ReadTimeout, base.WriteTimeout = timeout, timeout
