@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -25,20 +26,23 @@ var (
 	errClosed = errors.New("the connection is closed")
 )
 
-// backlog is the sending side of a connection. Whoever has something to send calls
-// send, which never blocks: it writes what the socket takes at once, and keeps the
-// rest, up to a limit, for a goroutine that lives only as long as something waits.
+// backlog is the sending side of a connection. To send never blocks: what the socket takes
+// at once is written, by the outbox or, where there is none, by who sends; the rest is kept,
+// up to a limit, for a goroutine that lives only as long as something waits, the drainer.
 //
 // It writes whole WebSocket frames, several in one call if they are there, straight
-// to the net.Conn, so that all receivers of a room share the same bytes.
+// to the socket, so that all receivers of a room share the same bytes.
 type backlog struct {
-	conn net.Conn
-	cut  func() // ends the connection; the reader notices
-	now  nowWriter
+	conn   net.Conn
+	cut    func() // ends the connection; the reader notices
+	now    nowWriter
+	outbox *outbox // nil: there is none
 
 	mu       sync.Mutex
-	waiting  []byte // accepted, and not yet taken by the drainer
-	pending  int    // bytes accepted and not yet written, the drainer's included
+	waiting  []byte  // accepted, and not yet taken by the outbox or the drainer
+	buffer   *[]byte // the memory of waiting, of corkBuffers; nil: it is not of those
+	pending  int     // bytes accepted and not yet written, those that were taken included
+	queued   bool    // the outbox has it
 	draining bool
 	closed   error         // why nothing is accepted any more
 	closeBy  time.Time     // set with closed: when what waits is given up
@@ -48,6 +52,7 @@ type backlog struct {
 	corked time.Time // since when frames are held; zero: they are not
 	held   *[]byte   // of corkBuffers; nil: nothing is
 
+	taken   sync.WaitGroup // by the outbox
 	drainer sync.WaitGroup
 }
 
@@ -62,23 +67,31 @@ func (b *backlog) open(conn net.Conn, cut func()) {
 	b.now.open(conn)
 }
 
-// data sends whole text frames. It returns errSlow once the limit is passed. What
-// comes while nothing waits is accepted at any length.
+// events sends whole text frames that nobody ever changes. It returns errSlow once the
+// limit is passed. What comes while nothing waits is accepted at any length.
+func (b *backlog) events(frames []byte) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lastData = time.Now()
+	return b.accept(frames, true)
+}
+
+// data sends whole text frames, like events, and keeps none of their memory.
 func (b *backlog) data(frames []byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lastData = time.Now()
-	return b.accept(frames)
+	return b.accept(frames, false)
 }
 
 // control sends a whole frame that does not count as data: a control frame or a pong.
 func (b *backlog) control(frame []byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.accept(frame)
+	return b.accept(frame, false)
 }
 
-func (b *backlog) accept(frames []byte) error {
+func (b *backlog) accept(frames []byte, constant bool) error {
 	if b.closed != nil {
 		return b.closed
 	}
@@ -89,7 +102,7 @@ func (b *backlog) accept(frames []byte) error {
 	if b.hold(frames) {
 		return nil
 	}
-	return b.send(frames)
+	return b.send(frames, constant)
 }
 
 // Whoever is about to be answered gets what comes meanwhile, most often the event of its
@@ -116,12 +129,12 @@ func (b *backlog) uncork() error {
 	if b.held == nil {
 		return nil
 	}
-	return b.send(nil)
+	return b.send(nil, false)
 }
 
 // hold keeps frames back if they are to be. It is called with mu held.
 func (b *backlog) hold(frames []byte) bool {
-	if b.corked.IsZero() || b.draining || time.Since(b.corked) > corkTime {
+	if b.corked.IsZero() || time.Since(b.corked) > corkTime {
 		return false
 	}
 	if b.held == nil {
@@ -134,17 +147,21 @@ func (b *backlog) hold(frames []byte) bool {
 	return true
 }
 
-// send writes what was held, and frames behind it. It is called with mu held.
-func (b *backlog) send(frames []byte) error {
+// send sends what was held, and frames behind it. It is called with mu held.
+func (b *backlog) send(frames []byte, constant bool) error {
 	if b.held == nil {
-		return b.write(frames)
+		return b.write(frames, constant, nil)
 	}
 	held := b.held
 	b.held = nil
-	err := b.write(append(*held, frames...))
-	*held = (*held)[:0]
-	corkBuffers.Put(held)
-	return err
+	return b.write(append(*held, frames...), true, held)
+}
+
+func putBack(buffer *[]byte) {
+	if buffer != nil {
+		*buffer = (*buffer)[:0]
+		corkBuffers.Put(buffer)
+	}
 }
 
 // finish sends a last frame, whatever the limit, and accepts nothing afterwards. What
@@ -154,15 +171,27 @@ func (b *backlog) finish(last []byte) {
 	defer b.mu.Unlock()
 	if b.closed == nil || errors.Is(b.closed, errSlow) {
 		b.closed, b.closeBy = errClosed, time.Now().Add(lingerTime)
-		_ = b.send(last) // it fails when the client is gone: there is nobody to tell
+		_ = b.send(last, false) // it fails when the client is gone: there is nobody to tell
 	}
 }
 
-// wait returns when nothing waits any more, or when it was given up.
-func (b *backlog) wait() { b.drainer.Wait() }
+// offer returns when the socket was offered all there is, once nothing more is accepted.
+func (b *backlog) offer() { b.taken.Wait() }
 
-// write is called with mu held.
-func (b *backlog) write(frames []byte) error {
+// wait returns when nothing waits any more, or when it was given up.
+func (b *backlog) wait() {
+	b.taken.Wait()
+	b.drainer.Wait()
+}
+
+// write has frames written, which are constant or copied. buffer, if not nil, is their
+// memory, and goes back when it is no longer needed. It is called with mu held.
+func (b *backlog) write(frames []byte, constant bool, buffer *[]byte) error {
+	if b.outbox != nil && !b.draining {
+		b.queue(frames, constant, buffer)
+		return nil
+	}
+	defer putBack(buffer)
 	if !b.draining && b.now.raw != nil {
 		n, err := b.now.write(frames)
 		if err != nil {
@@ -173,19 +202,82 @@ func (b *backlog) write(frames []byte) error {
 	if len(frames) == 0 {
 		return nil
 	}
-	b.waiting = append(b.waiting, frames...) // a copy: the caller may use its bytes again
+	b.waiting = append(b.waiting, frames...)
 	b.pending += len(frames)
 	if !b.draining {
-		b.draining = true
-		b.drainer.Go(b.drain)
+		b.startDraining()
 	}
 	return nil
+}
+
+// queue has the outbox write frames, after what it was to write already.
+func (b *backlog) queue(frames []byte, constant bool, buffer *[]byte) {
+	if len(frames) == 0 {
+		return
+	}
+	b.pending += len(frames)
+	switch {
+	case len(b.waiting) > 0:
+		b.waiting = append(b.waiting, frames...)
+		putBack(buffer)
+	case constant:
+		b.waiting, b.buffer = slices.Clip(frames), buffer // so that append copies it
+	default:
+		b.buffer = corkBuffers.Get().(*[]byte)
+		b.waiting = append(*b.buffer, frames...)
+	}
+	if !b.queued {
+		b.queued = true
+		b.taken.Add(1)
+		b.outbox.add(b)
+	}
+}
+
+// take gives the outbox what waits.
+func (b *backlog) take() send {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := send{fd: noSocket, p: b.waiting, buffer: b.buffer}
+	b.waiting, b.buffer = nil, nil
+	return s
+}
+
+// wrote is told by the outbox what became of that, and returns whether there is more.
+func (b *backlog) wrote(s send) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pending -= s.n
+	if s.err == nil && s.n == len(s.p) && len(b.waiting) > 0 {
+		putBack(s.buffer)
+		return true
+	}
+	b.queued = false
+	defer b.taken.Done()
+	switch {
+	case s.err != nil:
+		_ = b.fail(s.err)
+	case s.n < len(s.p): // the socket is full
+		b.waiting = append(slices.Clone(s.p[s.n:]), b.waiting...)
+		putBack(b.buffer)
+		b.buffer = nil
+		b.startDraining()
+	}
+	putBack(s.buffer)
+	if b.pending <= backlogSmall {
+		b.signal()
+	}
+	return false
+}
+
+func (b *backlog) startDraining() {
+	b.draining = true
+	b.drainer.Go(b.drain)
 }
 
 // fail ends the connection after a failed write. It is called with mu held.
 func (b *backlog) fail(err error) error {
 	b.closed = errors.Join(errClosed, err)
-	b.waiting, b.pending, b.held = nil, 0, nil
+	b.waiting, b.buffer, b.pending, b.held = nil, nil, 0, nil
 	b.signal()
 	b.cut()
 	return b.closed

@@ -14,21 +14,31 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestBacklog_keepsOrder: however much the socket takes at a time, bytes come whole
-// and each sender's in order.
-func TestBacklog_keepsOrder(t *testing.T) {
+// connected returns a backlog on a TCP socket whose buffer is small.
+func connected(t testing.TB) (*backlog, net.Conn) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer ln.Close()
 	client, err := net.Dial("tcp", ln.Addr().String())
 	require.NoError(t, err)
-	defer client.Close()
+	t.Cleanup(func() { client.Close() })
 	server, err := ln.Accept()
 	require.NoError(t, err)
+	t.Cleanup(func() { server.Close() })
 	require.NoError(t, server.(*net.TCPConn).SetWriteBuffer(4096)) // so that writes are short
-	b := newBacklog(server)
-	require.NotNil(t, b.now.raw, "a TCP socket is written directly")
+	return newBacklog(server), client
+}
 
+// TestBacklog_keepsOrder: however much the socket takes at a time, bytes come whole
+// and each sender's in order.
+func TestBacklog_keepsOrder(t *testing.T) {
+	b, client := connected(t)
+	require.NotNil(t, b.now.raw, "a TCP socket is written directly")
+	keepsOrder(t, b, client)
+}
+
+func keepsOrder(t *testing.T, b *backlog, client net.Conn) {
 	const senders, each, size = 4, 2000, 100
 	var sending sync.WaitGroup
 	for s := range senders {
@@ -69,7 +79,7 @@ func TestBacklog_keepsOrder(t *testing.T) {
 	sending.Wait()
 	b.finish([]byte("end"))
 	b.wait()
-	server.Close()
+	b.conn.Close()
 	rest, err := io.ReadAll(client)
 	require.NoError(t, err)
 	require.Equal(t, "end", string(rest))

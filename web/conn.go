@@ -330,10 +330,12 @@ func (c *conn) close(err error) {
 		last = frames.Close(websocket.CloseNormalClosure, "")
 	case ok:
 		last = frames.Close(int(asked), "")
-	default:
-		c.net.Close() // so that the drainer, if there is one, does not wait for a client that is gone
 	}
 	c.out.finish(last)
+	if last == nil {
+		c.out.offer()
+		c.net.Close() // so that the drainer, if there is one, does not wait for a client that is gone
+	}
 	c.out.wait()
 	// Closing a socket on which something unread has come in resets it, and the client
 	// could lose what we sent last. So we say that we are done and read on for a while.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"confab/domain"
+	"confab/web"
 	"confab/web/frames"
 )
 
@@ -52,6 +53,20 @@ func TestConn_fromOneToAnother(t *testing.T) {
 	require.True(t, again.Duplicate)
 	a.says(frames.Send{ID: "u", Room: room, Key: "k", Body: "something else"})
 	a.refused("u", domain.CodeConflict)
+}
+
+// Where the kernel gives no ring, as in most containers, a connection is written to by who
+// has something for it.
+func TestConn_withoutRing(t *testing.T) {
+	web.WithoutRing(t)
+	t.Run("from one to another", TestConn_fromOneToAnother)
+	t.Run("order of sends", TestConn_keepsTheOrderOfSends)
+	t.Run("rude clients", TestConn_rudeClients)
+	t.Run("slow reader", TestConn_slowReaderIsClosed)
+	t.Run("lets go", TestConn_letsGoOfEverything)
+	t.Run("drain", TestDrain_saysGoodbyeAndCloses)
+	t.Run("drain cuts", TestDrain_cutsWhoDoesNotRead)
+	t.Run("through cuts", TestClient_throughCuts)
 }
 
 func TestConn_pongAnswersPing(t *testing.T) {

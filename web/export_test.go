@@ -2,8 +2,16 @@ package web
 
 import (
 	"context"
+	"errors"
 	"io/fs"
+	"testing"
 )
+
+// WithoutRing makes servers behave as where the kernel gives them none.
+func WithoutRing(t *testing.T) {
+	makeRing = func(int) (*ring, error) { return nil, errors.ErrUnsupported }
+	t.Cleanup(func() { makeRing = newRing })
+}
 
 // DrainSockets drains with the door still open.
 func (s *Server) DrainSockets(ctx context.Context) error { return s.sockets.drain(ctx) }

@@ -16,6 +16,7 @@ type metrics struct {
 	violations prometheus.Counter
 
 	connections prometheus.Gauge
+	rings       prometheus.Gauge
 	frames      map[string]prometheus.Counter // by type: to ask the CounterVec takes longer
 	delivered   prometheus.Counter
 	closes      *prometheus.CounterVec
@@ -53,6 +54,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		connections: f.NewGauge(prometheus.GaugeOpts{
 			Name: "confab_web_connections",
 			Help: "Open WebSockets.",
+		}),
+		rings: f.NewGauge(prometheus.GaugeOpts{
+			Name: "confab_web_rings",
+			Help: "io_uring instances that write to WebSockets, while any are open; 0: the kernel refuses, and each write is a system call.",
 		}),
 		frames: map[string]prometheus.Counter{},
 		delivered: f.NewCounter(prometheus.CounterOpts{

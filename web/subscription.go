@@ -108,7 +108,7 @@ func (s *subscription) Subscribed(head uint64, epoch string) {
 
 // Events implements Sink.
 func (s *subscription) Events(frames []byte, n int, last uint64) error {
-	err := s.c.out.data(frames)
+	err := s.c.out.events(frames)
 	s.c.sent(err)
 	if err != nil {
 		return err

@@ -81,6 +81,7 @@ type sockets struct {
 	ids      uint64
 	draining bool
 	poller   *poller    // nil: no connection is parked
+	outboxes outboxes   // none: a connection is written to by who has something for it
 	turns    chan *conn // to lenders that wait
 	running  sync.WaitGroup
 
@@ -95,15 +96,24 @@ func newSockets(Config) *sockets { return &sockets{open: map[uint64]*conn{}} }
 func (k *sockets) start(c *conn) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	c.welcome()
 	if k.draining {
+		c.welcome()
 		return false
 	}
 	if len(k.open) == 0 {
 		k.turns = make(chan *conn)
+		k.outboxes = newOutboxes()
+		for _, o := range k.outboxes {
+			k.running.Go(o.run)
+		}
+		c.s.metrics.rings.Set(float64(len(k.outboxes)))
 	}
 	k.ids++
 	c.id = k.ids
+	if c.out.now.raw != nil {
+		c.out.outbox = k.outboxes.of(c.id)
+	}
+	c.welcome()
 	if c.out.now.raw != nil {
 		if poller := k.polling(); poller != nil {
 			_ = c.out.now.raw.Control(func(fd uintptr) { c.watched = poller.watch(fd, c.id) == nil })
@@ -138,6 +148,7 @@ func (k *sockets) remove(c *conn) {
 	delete(k.open, c.id)
 	if len(k.open) == 0 {
 		close(k.turns)
+		k.outboxes.close()
 		if k.poller != nil {
 			k.poller.close()
 			k.poller = nil

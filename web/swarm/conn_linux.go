@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"confab/domain"
+	"confab/web/client"
 )
 
 // Conn is one connection, which follows at most one room.
@@ -161,7 +162,8 @@ func (c *Conn) Subscribe(room domain.RoomID, after *uint64) error {
 	return c.write([]byte(frame + "}"))
 }
 
-// Send sends a message of n bytes, whose body, id and key begin with the time.
+// Send sends a message of n bytes, whose body and id begin with the time, under a key like
+// our clients': with others the server would have to look into its archive.
 func (c *Conn) Send(room domain.RoomID, n int) error {
 	body := Body(time.Now(), n)
 	frame := make([]byte, 0, 128+n)
@@ -170,7 +172,7 @@ func (c *Conn) Send(room domain.RoomID, n int) error {
 	frame = append(frame, `","room":"`...)
 	frame = append(frame, room...)
 	frame = append(frame, `","key":"`...)
-	frame = append(frame, body[:stampDigits]...)
+	frame = append(frame, client.NewKey()...)
 	frame = append(frame, `","body":"`...)
 	frame = append(frame, body...)
 	return c.write(append(frame, `"}`...))

@@ -1,0 +1,141 @@
+package web
+
+import "runtime"
+
+const (
+	outboxBatch = 32  // connections that are written to at a time: more save no more
+	outboxSize  = 128 // that wait for it; then who adds waits, too
+)
+
+// outbox writes for connections, to many with one system call: a fan-out is as many writes
+// as there are receivers, and little else. Its goroutine, run, takes what has gathered while
+// it wrote, so what comes alone is written at once. It never waits for a socket, and so
+// nobody who adds waits for long.
+type outbox struct {
+	ring  *ring
+	added chan *backlog
+
+	// Of the goroutine alone:
+	batch []*backlog
+	again []*backlog // for whom more has come meanwhile
+	sends []send
+	hold  func(fd uintptr) // made once
+}
+
+// send is what one connection is to be sent, and what became of it.
+type send struct {
+	fd     uintptr // noSocket until it is known
+	p      []byte
+	buffer *[]byte // the memory of p, of corkBuffers; nil: it is somebody else's
+	n      int     // written
+	err    error
+}
+
+const noSocket = ^uintptr(0)
+
+// outboxes are as many as processors; a connection has one for all its life.
+type outboxes []*outbox
+
+var makeRing = newRing // tests do without
+
+// newOutboxes returns none where there is no ring: with a system call for each connection
+// they would not pay.
+func newOutboxes() (boxes outboxes) {
+	for range runtime.GOMAXPROCS(0) {
+		ring, err := makeRing(outboxBatch)
+		if err != nil {
+			break // a few are as good
+		}
+		boxes = append(boxes, newOutbox(ring))
+	}
+	return boxes
+}
+
+func newOutbox(ring *ring) *outbox {
+	o := &outbox{ring: ring, added: make(chan *backlog, outboxSize)}
+	o.hold = func(fd uintptr) {
+		o.sends[len(o.sends)-1].fd = fd
+		o.prepare()
+	}
+	return o
+}
+
+// of returns the outbox of a connection; nil if there is none.
+func (boxes outboxes) of(id uint64) *outbox {
+	if len(boxes) == 0 {
+		return nil
+	}
+	return boxes[id%uint64(len(boxes))]
+}
+
+// close ends the goroutines. Nothing is added any more.
+func (boxes outboxes) close() {
+	for _, o := range boxes {
+		close(o.added)
+	}
+}
+
+// add has the outbox write what waits in b, once.
+func (o *outbox) add(b *backlog) { o.added <- b }
+
+// run writes until the outbox is closed.
+func (o *outbox) run() {
+	defer o.ring.close()
+	for o.gather() {
+		o.write()
+	}
+}
+
+// gather waits for somebody to write for, and fills the batch with who else is there. It
+// returns false at the end.
+func (o *outbox) gather() bool {
+	o.batch = append(o.batch[:0], o.again...)
+	o.again = o.again[:0]
+	if len(o.batch) == 0 {
+		b, open := <-o.added
+		if !open {
+			return false
+		}
+		o.batch = append(o.batch, b)
+	}
+	for len(o.batch) < outboxBatch {
+		select {
+		case b, open := <-o.added:
+			if !open {
+				return true
+			}
+			o.batch = append(o.batch, b)
+		default:
+			return true
+		}
+	}
+	return true
+}
+
+// write writes for the batch.
+func (o *outbox) write() {
+	o.sends = o.sends[:0]
+	o.prepare()
+	for i, b := range o.batch {
+		if b.wrote(o.sends[i]) {
+			o.again = append(o.again, b)
+		}
+	}
+	clear(o.sends) // nothing of them is kept alive
+	clear(o.batch)
+}
+
+// prepare takes what there is to send for the rest of the batch, and sends all of it. For
+// each connection it calls itself, by hold, from within Control: that keeps a descriptor
+// from being closed, and another connection from getting its number, until all are sent.
+func (o *outbox) prepare() {
+	for len(o.sends) < len(o.batch) {
+		b := o.batch[len(o.sends)]
+		o.sends = append(o.sends, b.take())
+		if b.now.raw.Control(o.hold) == nil {
+			return
+		}
+		// It is closed; with this number the kernel says so, too.
+	}
+	o.ring.send(o.sends)
+}

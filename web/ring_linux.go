@@ -1,0 +1,196 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// ring is an io_uring(7) instance used for one thing: to send on many sockets with one
+// system call. What a send costs within the kernel stays, but the way into it and back,
+// which is most of what a short one costs in a virtual machine, is paid once for all. It is
+// of one goroutine at a time.
+type ring struct {
+	fd       int
+	queues   []byte // the kernel's memory, as are:
+	requests []byte
+
+	submitHead, submitTail     *uint32
+	submissions                []submission
+	completeHead, completeTail *uint32
+	completions                []completion
+}
+
+// submission is struct io_uring_sqe, as IORING_OP_SEND reads it.
+type submission struct {
+	opcode, _     uint8
+	_             uint16
+	fd            int32
+	_             uint64
+	addr          uintptr
+	len, msgFlags uint32
+	userData      uint64
+	_             [3]uint64
+}
+
+// completion is struct io_uring_cqe.
+type completion struct {
+	userData uint64
+	res      int32
+	_        uint32
+}
+
+// ringParams is struct io_uring_params.
+type ringParams struct {
+	submissions, completions, flags, _, _, features, _ uint32
+	_                                                  [3]uint32
+	submit                                             struct {
+		head, tail, mask, entries, flags, dropped, array, _ uint32
+		_                                                   uint64
+	}
+	complete struct {
+		head, tail, mask, entries, overflow, entry, flags, _ uint32
+		_                                                    uint64
+	}
+}
+
+// From linux/io_uring.h.
+const (
+	opSend          = 26      // IORING_OP_SEND
+	enterGetEvents  = 1       // IORING_ENTER_GETEVENTS
+	singleMap       = 1       // IORING_FEAT_SINGLE_MMAP, since Linux 5.4
+	offsetOfQueues  = 0       // IORING_OFF_SQ_RING
+	offsetOfEntries = 1 << 28 // IORING_OFF_SQES
+)
+
+// newRing makes a ring for n sends at a time, a power of two. It fails where the kernel has
+// none (before Linux 5.6) or refuses it, as in a container with Docker's seccomp profile.
+func newRing(n int) (*ring, error) {
+	var p ringParams
+	fd, _, errno := syscall.Syscall(unix.SYS_IO_URING_SETUP, uintptr(n), uintptr(unsafe.Pointer(&p)), 0)
+	if errno != 0 {
+		return nil, fmt.Errorf("make a ring: %w", errno)
+	}
+	r := &ring{fd: int(fd)}
+	if err := errors.Join(r.share(&p), r.try()); err != nil {
+		r.close()
+		return nil, fmt.Errorf("make a ring: %w", err)
+	}
+	return r, nil
+}
+
+// share maps the kernel's queues.
+func (r *ring) share(p *ringParams) (err error) {
+	if p.features&singleMap == 0 || int(p.complete.mask) >= int(p.completions) {
+		return errors.ErrUnsupported
+	}
+	const entry = unsafe.Sizeof(completion{})
+	size := max(uintptr(p.submit.array+4*p.submissions), uintptr(p.complete.entry)+uintptr(p.completions)*entry)
+	if r.queues, err = r.mmap(offsetOfQueues, size); err != nil {
+		return err
+	}
+	if r.requests, err = r.mmap(offsetOfEntries, uintptr(p.submissions)*unsafe.Sizeof(submission{})); err != nil {
+		return err
+	}
+	at := func(offset uint32) *uint32 { return (*uint32)(unsafe.Pointer(&r.queues[offset])) }
+	r.submitHead, r.submitTail = at(p.submit.head), at(p.submit.tail)
+	r.submissions = unsafe.Slice((*submission)(unsafe.Pointer(&r.requests[0])), p.submissions)
+	r.completeHead, r.completeTail = at(p.complete.head), at(p.complete.tail)
+	r.completions = unsafe.Slice((*completion)(unsafe.Pointer(at(p.complete.entry))), p.completions)
+	for i, array := 0, unsafe.Slice(at(p.submit.array), p.submissions); i < len(array); i++ {
+		array[i] = uint32(i) // submissions are made in their order
+	}
+	return nil
+}
+
+func (r *ring) mmap(offset int64, size uintptr) ([]byte, error) {
+	return unix.Mmap(r.fd, offset, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+}
+
+// try tells whether the ring does what is asked of it: an old kernel may not know the
+// operation, or wait where it should not.
+func (r *ring) try() error {
+	if r.requests == nil {
+		return nil // share has failed
+	}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pair[0])
+	defer unix.Close(pair[1])
+	some := make([]byte, 64<<10)
+	for range 1 << 10 { // until the socket is full
+		sends := []send{{fd: uintptr(pair[0]), p: some}}
+		if r.send(sends); sends[0].err != nil {
+			return sends[0].err
+		}
+		if sends[0].n == 0 {
+			return nil
+		}
+	}
+	return errors.ErrUnsupported
+}
+
+// send sends each p on its fd, as much as the socket takes at once, possibly nothing, and
+// sets n or err. There are at most as many as the ring was made for, and the descriptors
+// stay open meanwhile.
+func (r *ring) send(sends []send) {
+	tail := *r.submitTail
+	for i := range sends {
+		s := &sends[i]
+		s.n, s.err = 0, nil
+		r.submissions[(tail+uint32(i))%uint32(len(r.submissions))] = submission{
+			opcode: opSend, fd: int32(s.fd), userData: uint64(i),
+			addr: uintptr(unsafe.Pointer(unsafe.SliceData(s.p))), len: uint32(len(s.p)),
+			msgFlags: unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL,
+		}
+	}
+	atomic.StoreUint32(r.submitTail, tail+uint32(len(sends)))
+	// The kernel does what it is asked to while it is asked: there is nothing to wait for.
+	for done := 0; done < len(sends); {
+		left := atomic.LoadUint32(r.submitTail) - atomic.LoadUint32(r.submitHead)
+		_, _, errno := syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(r.fd), uintptr(left), uintptr(len(sends)-done), enterGetEvents, 0, 0)
+		done += r.reap(sends)
+		if errno != 0 && errno != syscall.EINTR {
+			break
+		}
+	}
+	// What it did not come to, for want of memory, is as if the socket took nothing.
+	atomic.StoreUint32(r.submitTail, atomic.LoadUint32(r.submitHead))
+	runtime.KeepAlive(sends)
+}
+
+// reap takes the answers, and returns how many there were.
+func (r *ring) reap(sends []send) (n int) {
+	head, tail := *r.completeHead, atomic.LoadUint32(r.completeTail)
+	for ; head != tail; head++ {
+		c := r.completions[head%uint32(len(r.completions))]
+		s := &sends[c.userData]
+		switch errno := syscall.Errno(-min(c.res, 0)); errno {
+		case 0:
+			s.n = int(c.res)
+		case syscall.EAGAIN, syscall.EINTR:
+		default:
+			s.err = errno
+		}
+		n++
+	}
+	atomic.StoreUint32(r.completeHead, head)
+	return n
+}
+
+func (r *ring) close() {
+	if r.queues != nil {
+		_ = unix.Munmap(r.queues)
+	}
+	if r.requests != nil {
+		_ = unix.Munmap(r.requests)
+	}
+	_ = unix.Close(r.fd)
+}

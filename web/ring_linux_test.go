@@ -1,0 +1,195 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func testRing(t testing.TB) *ring {
+	t.Helper()
+	r, err := newRing(outboxBatch)
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		t.Skip("this kernel has no io_uring for us:", err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(r.close)
+	return r
+}
+
+// TestRing_send: each send of a batch has an outcome of its own, that of send(2).
+func TestRing_send(t *testing.T) {
+	r := testRing(t)
+	pair := func() (ours, theirs int) {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+		require.NoError(t, err)
+		t.Cleanup(func() { unix.Close(fds[0]); unix.Close(fds[1]) })
+		return fds[0], fds[1]
+	}
+	good, reader := pair()
+	full, slow := pair()
+	written := 0
+	for {
+		n, err := unix.Write(full, make([]byte, 1000))
+		if err == unix.EAGAIN {
+			break
+		}
+		require.NoError(t, err)
+		written += n
+	}
+	gone, other := pair()
+	require.NoError(t, unix.Close(other))
+
+	for range 3 * outboxBatch { // the queues come round
+		sends := []send{
+			{fd: uintptr(full), p: []byte("waits")},
+			{fd: uintptr(gone), p: []byte("nobody")},
+			{fd: noSocket, p: []byte("nowhere")},
+			{fd: uintptr(good), p: []byte("hello")},
+		}
+		r.send(sends)
+		require.NoError(t, sends[0].err, "a full socket is no error")
+		require.Zero(t, sends[0].n)
+		require.ErrorIs(t, sends[1].err, unix.EPIPE)
+		require.ErrorIs(t, sends[2].err, unix.EBADF)
+		require.NoError(t, sends[3].err)
+		require.Equal(t, len("hello"), sends[3].n)
+		got := make([]byte, 100)
+		n, err := unix.Read(reader, got)
+		require.NoError(t, err)
+		require.Equal(t, "hello", string(got[:n]))
+	}
+
+	_, err := unix.Read(slow, make([]byte, written/2))
+	require.NoError(t, err)
+	sends := []send{{fd: uintptr(full), p: make([]byte, 2*written)}}
+	r.send(sends)
+	require.NoError(t, sends[0].err)
+	require.Greater(t, sends[0].n, 0)
+	require.Less(t, sends[0].n, 2*written, "it sends what fits")
+}
+
+// TestOutbox_keepsOrder is TestBacklog_keepsOrder with one.
+func TestOutbox_keepsOrder(t *testing.T) {
+	b, client := outboxed(t, testRing(t))
+	keepsOrder(t, b, client)
+}
+
+// TestOutbox_leavesFramesAlone: the frames of a room are the same bytes for all of its
+// members, and for those who come later.
+func TestOutbox_leavesFramesAlone(t *testing.T) {
+	ring := bytes.Repeat([]byte("shared "), 200)
+	before, frames := bytes.Clone(ring), ring[:700]
+	b, client := outboxed(t, testRing(t))
+	var want int
+	for i := range 2000 {
+		require.NoError(t, b.events(frames))
+		require.NoError(t, b.data([]byte("own")))
+		want += len(frames) + len("own")
+		if i%400 == 399 { // it has had to wait by now
+			_, err := io.CopyN(io.Discard, client, int64(want))
+			require.NoError(t, err)
+			want = 0
+		}
+	}
+	require.Equal(t, before, ring)
+}
+
+// TestOutbox_buffersAreOfOne: what waits for a slow reader is not in memory that others use.
+func TestOutbox_buffersAreOfOne(t *testing.T) {
+	slow, slowClient := outboxed(t, testRing(t))
+	quick, quickClient := outboxed(t, testRing(t))
+	mine, others := bytes.Repeat([]byte("m"), 3000), bytes.Repeat([]byte("o"), 3000)
+	sent := 0
+	for waits := false; !waits; {
+		require.NoError(t, slow.data(mine))
+		sent += len(mine)
+		require.Eventually(t, func() bool {
+			slow.mu.Lock()
+			defer slow.mu.Unlock()
+			waits = slow.draining
+			return !slow.queued
+		}, 10*time.Second, time.Microsecond)
+	}
+	for range 100 {
+		require.NoError(t, quick.data(others))
+		_, err := io.CopyN(io.Discard, quickClient, int64(len(others)))
+		require.NoError(t, err)
+	}
+	got := make([]byte, sent)
+	_, err := io.ReadFull(slowClient, got)
+	require.NoError(t, err)
+	require.Equal(t, bytes.Repeat([]byte("m"), sent), got)
+}
+
+// TestOutbox_closedMeanwhile: what a connection was to be sent is not written to another
+// one that got its number, and it ends.
+func TestOutbox_closedMeanwhile(t *testing.T) {
+	o := newOutbox(testRing(t)) // nobody runs it yet
+	var backlogs []*backlog
+	var clients []net.Conn
+	for range 3 {
+		b, client := connected(t)
+		b.outbox = o
+		backlogs, clients = append(backlogs, b), append(clients, client)
+		require.NoError(t, b.data([]byte("for me")))
+	}
+	number := func(c net.Conn) (n uintptr) {
+		raw, err := c.(*net.TCPConn).SyscallConn()
+		require.NoError(t, err)
+		require.NoError(t, raw.Control(func(fd uintptr) { n = fd }))
+		return n
+	}
+	closed := number(backlogs[1].conn)
+	backlogs[1].conn.Close()
+	var ends []net.Conn // of connections that came since
+	for !slices.ContainsFunc(ends, func(c net.Conn) bool { return number(c) == closed }) {
+		next, nextClient := connected(t)
+		ends = append(ends, next.conn, nextClient)
+	}
+	require.True(t, o.gather())
+	o.write()
+	backlogs[1].wait()
+	require.ErrorIs(t, backlogs[1].data([]byte("more")), errClosed)
+	for _, i := range []int{0, 2} {
+		got := make([]byte, 100)
+		n, err := clients[i].Read(got)
+		require.NoError(t, err)
+		require.Equal(t, "for me", string(got[:n]))
+	}
+	for _, c := range ends {
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(20*time.Millisecond)))
+		_, err := c.Read(make([]byte, 100))
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	}
+}
+
+// outboxed returns a backlog that an outbox writes for.
+func outboxed(t *testing.T, r *ring) (*backlog, net.Conn) {
+	b, client := connected(t)
+	o := newOutbox(r)
+	b.outbox = o
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for o.gather() { // as run does, but the ring is the test's
+			o.write()
+		}
+	}()
+	t.Cleanup(func() {
+		b.finish(nil)
+		b.conn.Close()
+		b.wait()
+		close(o.added)
+		<-done
+	})
+	return b, client
+}
