@@ -122,8 +122,7 @@ func (r *ring) try() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(pair[0])
-	defer unix.Close(pair[1])
+	defer func() { _, _ = unix.Close(pair[0]), unix.Close(pair[1]) }()
 	some := make([]byte, 64<<10)
 	for range 1 << 10 { // until the socket is full
 		sends := []send{{fd: uintptr(pair[0]), p: some}}
