@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -24,6 +23,8 @@ type ring struct {
 	submissions                []submission
 	completeHead, completeTail *uint32
 	completions                []completion
+
+	sends []send // at work: the kernel has bare addresses of their memory
 }
 
 // submission is struct io_uring_sqe, as IORING_OP_SEND reads it.
@@ -32,7 +33,7 @@ type submission struct {
 	_             uint16
 	fd            int32
 	_             uint64
-	addr          uintptr
+	addr          uint64
 	len, msgFlags uint32
 	userData      uint64
 	_             [3]uint64
@@ -86,7 +87,7 @@ func newRing(n int) (*ring, error) {
 
 // share maps the kernel's queues.
 func (r *ring) share(p *ringParams) (err error) {
-	if p.features&singleMap == 0 || int(p.complete.mask) >= int(p.completions) {
+	if p.features&singleMap == 0 {
 		return errors.ErrUnsupported
 	}
 	const entry = unsafe.Sizeof(completion{})
@@ -140,13 +141,15 @@ func (r *ring) try() error {
 // sets n or err. There are at most as many as the ring was made for, and the descriptors
 // stay open meanwhile.
 func (r *ring) send(sends []send) {
+	r.sends = sends // so it is on the heap, where it stays
+	defer func() { r.sends = nil }()
 	tail := *r.submitTail
 	for i := range sends {
 		s := &sends[i]
 		s.n, s.err = 0, nil
 		r.submissions[(tail+uint32(i))%uint32(len(r.submissions))] = submission{
 			opcode: opSend, fd: int32(s.fd), userData: uint64(i),
-			addr: uintptr(unsafe.Pointer(unsafe.SliceData(s.p))), len: uint32(len(s.p)),
+			addr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(s.p)))), len: uint32(len(s.p)),
 			msgFlags: unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL,
 		}
 	}
@@ -155,22 +158,21 @@ func (r *ring) send(sends []send) {
 	for done := 0; done < len(sends); {
 		left := atomic.LoadUint32(r.submitTail) - atomic.LoadUint32(r.submitHead)
 		_, _, errno := syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(r.fd), uintptr(left), uintptr(len(sends)-done), enterGetEvents, 0, 0)
-		done += r.reap(sends)
+		done += r.reap()
 		if errno != 0 && errno != syscall.EINTR {
 			break
 		}
 	}
 	// What it did not come to, for want of memory, is as if the socket took nothing.
 	atomic.StoreUint32(r.submitTail, atomic.LoadUint32(r.submitHead))
-	runtime.KeepAlive(sends)
 }
 
 // reap takes the answers, and returns how many there were.
-func (r *ring) reap(sends []send) (n int) {
+func (r *ring) reap() (n int) {
 	head, tail := *r.completeHead, atomic.LoadUint32(r.completeTail)
 	for ; head != tail; head++ {
 		c := r.completions[head%uint32(len(r.completions))]
-		s := &sends[c.userData]
+		s := &r.sends[c.userData]
 		switch errno := syscall.Errno(-min(c.res, 0)); errno {
 		case 0:
 			s.n = int(c.res)
