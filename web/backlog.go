@@ -26,9 +26,9 @@ var (
 	errClosed = errors.New("the connection is closed")
 )
 
-// backlog is the sending side of a connection. To send never blocks: what the socket takes
-// at once is written, by the outbox or, where there is none, by who sends; the rest is kept,
-// up to a limit, for a goroutine that lives only as long as something waits, the drainer.
+// backlog is the sending side of a connection. To send never waits for the socket: what that
+// takes at once is written, by the outbox or, where there is none, by who sends; the rest is
+// kept, up to a limit, for a goroutine that lives only as long as something waits, the drainer.
 //
 // It writes whole WebSocket frames, several in one call if they are there, straight
 // to the socket, so that all receivers of a room share the same bytes.
@@ -222,9 +222,8 @@ func (b *backlog) queue(frames []byte, constant bool, buffer *[]byte) {
 		putBack(buffer)
 	case constant:
 		b.waiting, b.buffer = slices.Clip(frames), buffer // so that append copies it
-	default:
-		b.buffer = corkBuffers.Get().(*[]byte)
-		b.waiting = append(*b.buffer, frames...)
+	default: // seldom: what answers a client was held
+		b.waiting = slices.Clone(frames)
 	}
 	if !b.queued {
 		b.queued = true
@@ -243,16 +242,10 @@ func (b *backlog) take() send {
 }
 
 // wrote is told by the outbox what became of that, and returns whether there is more.
-func (b *backlog) wrote(s send) bool {
+func (b *backlog) wrote(s send) (more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pending -= s.n
-	if s.err == nil && s.n == len(s.p) && len(b.waiting) > 0 {
-		putBack(s.buffer)
-		return true
-	}
-	b.queued = false
-	defer b.taken.Done()
 	switch {
 	case s.err != nil:
 		_ = b.fail(s.err)
@@ -266,7 +259,12 @@ func (b *backlog) wrote(s send) bool {
 	if b.pending <= backlogSmall {
 		b.signal()
 	}
-	return false
+	more = len(b.waiting) > 0 && !b.draining
+	if !more {
+		b.queued = false
+		b.taken.Done()
+	}
+	return more
 }
 
 func (b *backlog) startDraining() {

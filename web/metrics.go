@@ -57,7 +57,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		rings: f.NewGauge(prometheus.GaugeOpts{
 			Name: "confab_web_rings",
-			Help: "io_uring instances that write to WebSockets, while any are open; 0: the kernel refuses, and each write is a system call.",
+			Help: "io_uring instances that write to WebSockets; 0: none was open yet, or the kernel refuses, and each write is a system call.",
 		}),
 		frames: map[string]prometheus.Counter{},
 		delivered: f.NewCounter(prometheus.CounterOpts{

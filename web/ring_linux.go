@@ -78,7 +78,11 @@ func newRing(n int) (*ring, error) {
 		return nil, fmt.Errorf("make a ring: %w", errno)
 	}
 	r := &ring{fd: int(fd)}
-	if err := errors.Join(r.share(&p), r.try()); err != nil {
+	err := r.share(&p)
+	if err == nil {
+		err = r.try()
+	}
+	if err != nil {
 		r.close()
 		return nil, fmt.Errorf("make a ring: %w", err)
 	}
@@ -116,9 +120,6 @@ func (r *ring) mmap(offset int64, size uintptr) ([]byte, error) {
 // try tells whether the ring does what is asked of it: an old kernel may not know the
 // operation, or wait where it should not.
 func (r *ring) try() error {
-	if r.requests == nil {
-		return nil // share has failed
-	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err

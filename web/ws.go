@@ -112,13 +112,11 @@ func (k *sockets) start(c *conn) bool {
 	c.id = k.ids
 	if c.out.now.raw != nil {
 		c.out.outbox = k.outboxes.of(c.id)
-	}
-	c.welcome()
-	if c.out.now.raw != nil {
 		if poller := k.polling(); poller != nil {
 			_ = c.out.now.raw.Control(func(fd uintptr) { c.watched = poller.watch(fd, c.id) == nil })
 		}
 	}
+	c.welcome()
 	k.open[c.id] = c
 	k.running.Add(1)
 	c.begin()

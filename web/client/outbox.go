@@ -2,11 +2,9 @@ package client
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
-	"encoding/hex"
 	"slices"
-	"time"
+
+	"github.com/google/uuid"
 
 	"confab/domain"
 	"confab/web/frames"
@@ -99,18 +97,4 @@ func (c *Client) remove(o *outgoing) {
 }
 
 // NewKey returns an idempotency key: a UUIDv7 (RFC 9562, section 5.7).
-func NewKey() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails
-	binary.BigEndian.PutUint64(b[:8], uint64(time.Now().UnixMilli())<<16|uint64(binary.BigEndian.Uint16(b[6:8])))
-	b[6] = 0x70 | b[6]&0x0f
-	b[8] = 0x80 | b[8]&0x3f
-	text := make([]byte, 0, 36)
-	for i, part := range [][]byte{b[:4], b[4:6], b[6:8], b[8:10], b[10:]} {
-		if i > 0 {
-			text = append(text, '-')
-		}
-		text = hex.AppendEncode(text, part)
-	}
-	return string(text)
-}
+func NewKey() string { return uuid.Must(uuid.NewV7()).String() }
