@@ -48,7 +48,7 @@ func benchCrowd(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer c.Close()
-	job := crowdJob{Addr: s.addr, Rooms: c.rooms}
+	job := crowdJob{Addr: s.addr, Rooms: c.rooms, Rounds: rounds}
 	for _, session := range c.own {
 		job.Tokens = append(job.Tokens, session.Token)
 	}
@@ -147,6 +147,7 @@ type crowdJob struct {
 	Addr   netip.AddrPort
 	From   netip.Addr
 	Count  int
+	Rounds int // of messages that each of the rooms gets
 	Tokens []string
 	Rooms  []domain.RoomID
 }
@@ -251,6 +252,10 @@ func (crowdCmd) Run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	_, _ = io.Copy(io.Discard, io.MultiReader(in.Buffered(), os.Stdin))
+	wait, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	all := int64(job.Count * job.Rounds)
+	_ = c.Await(wait, "all is delivered", func(s *swarm.Stats) bool { return s.Deliveries >= all }) // the result tells
 	var r crowdResult
 	if err := c.Err(); err != nil {
 		r.Error = err.Error()

@@ -150,6 +150,9 @@ type Cursor struct {
 
 // Subscription is one sink's place in a room.
 type Subscription interface {
+	// Head returns the newest seq of the room that is known here: what the log has said
+	// a moment ago, whether it was delivered or not. It does not block.
+	Head() uint64
 	// Close ends it. After its return no method of the sink is called any more.
 	// Closing it again does nothing. It must not be called from a method of the sink.
 	Close()

@@ -90,10 +90,6 @@ func NewBus(client redis.UniversalClient, cfg BusConfig) *Bus {
 
 var errBusClosed = errors.New("bus is closed")
 
-// publishBatch bounds a pipeline. Over an in-process connection to miniredis, which
-// has no buffer, a longer one would wait for itself.
-const publishBatch = 32
-
 // Publish sends the messages to whoever listens at this moment. When it fails, none,
 // some or all of them were sent. The context is that of the first message.
 func (b *Bus) Publish(topic string, messages ...*message.Message) error {
@@ -104,22 +100,18 @@ func (b *Bus) Publish(topic string, messages ...*message.Message) error {
 		return nil
 	}
 	ctx := messages[0].Context()
-	for len(messages) > 0 {
-		n := min(len(messages), publishBatch)
-		_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for _, m := range messages[:n] {
-				data, err := marshalMessage(m)
-				if err != nil {
-					return err
-				}
-				p.Publish(ctx, topic, data)
+	_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, m := range messages {
+			data, err := marshalMessage(m)
+			if err != nil {
+				return err
 			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("publish to %s: %w", topic, err)
+			p.Publish(ctx, topic, data)
 		}
-		messages = messages[n:]
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("publish to %s: %w", topic, err)
 	}
 	return nil
 }

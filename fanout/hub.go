@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"confab/domain"
+	"confab/domain/fresh"
 )
 
 // Access answers whether a user may read a room at this moment, and which epoch it is in.
@@ -62,7 +63,8 @@ func (c HubConfig) withDefaults() HubConfig {
 type Hub struct {
 	cfg     HubConfig
 	metrics *hubMetrics
-	soon    chan struct{} // capacity 1: check the heads at once
+	soon    chan struct{}                       // capacity 1: check the heads at once
+	heads   *fresh.Looks[domain.RoomID, uint64] // for who subscribes; many come at once
 
 	mu    sync.Mutex // taken before any other lock of this package
 	rooms map[domain.RoomID]*room
@@ -72,12 +74,24 @@ type Hub struct {
 
 // NewHub returns a hub, which serves while Run runs.
 func NewHub(cfg HubConfig) *Hub {
-	return &Hub{
+	h := &Hub{
 		cfg:     cfg.withDefaults(),
 		metrics: newHubMetrics(cfg.Registerer),
 		soon:    make(chan struct{}, 1),
 		rooms:   map[domain.RoomID]*room{},
 	}
+	h.heads = fresh.New(h.readHeads)
+	return h
+}
+
+// headTime is what a look at the rooms' heads may take.
+const headTime = 10 * time.Second
+
+// readHeads reads where rooms stand.
+func (h *Hub) readHeads(ctx context.Context, rooms ...domain.RoomID) ([]uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, headTime)
+	defer cancel()
+	return h.cfg.Timeline.Heads(ctx, rooms...)
 }
 
 // Run serves until ctx ends, and returns when all of the hub's goroutines have. It

@@ -103,6 +103,27 @@ func TestHub_lostLastMessageIsFoundByTheHeadCheck(t *testing.T) {
 	})
 }
 
+func TestSubscription_headIsWhatTheLogSays(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		s := w.subscribes(live)
+		w.posts(1)
+		synctest.Wait()
+		assert.Equal(t, w.head(), s.sub.Head(), "it came over the bus")
+
+		slow := make(chan struct{})
+		w.log.before = func(uint64) { <-slow }
+		w.logs(1)
+		synctest.Wait()
+		assert.Equal(t, w.head()-1, s.sub.Head())
+		settled(2 * time.Second)
+		assert.Equal(t, w.head(), s.sub.Head(), "the check of the heads has found it")
+		assert.Equal(t, w.head()-1, s.has(), "the log is yet to be read")
+		close(slow)
+		synctest.Wait()
+		assert.Equal(t, w.head(), s.has())
+	})
+}
+
 func TestHub_gapOfTheBusIsCheckedAtOnce(t *testing.T) {
 	inWorld(t, fanout.HubConfig{CheckEvery: time.Hour}, func(w *world) {
 		s := w.subscribes(live)

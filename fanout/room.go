@@ -8,11 +8,7 @@ import (
 	"time"
 
 	"confab/domain"
-	"confab/domain/fresh"
 )
-
-// headTime is what a look at a room's head may take.
-const headTime = 10 * time.Second
 
 // room is a room that has subscribers at this node. Its goroutine, run, makes one
 // gapless sequence of what the bus and the timeline bring, and writes it to the
@@ -29,13 +25,13 @@ type room struct {
 	ready  chan struct{} // closed when the room follows its live events, or cannot
 	failed error         // why it cannot; set before ready is closed
 
-	head      fresh.Look[uint64] // for who subscribes; many come at once
-	restoring atomic.Bool        // somebody has it repaired
+	restoring atomic.Bool // somebody has it repaired
 
 	mu        sync.Mutex // taken after Hub.mu, before those of the ring and the pages
 	subs      map[*Subscription]struct{}
 	entering  []*Subscription
-	heard     uint64    // newest seq that somebody knows of
+	heard     uint64    // newest seq that somebody knows of; 0 once the goroutine has taken it
+	logged    uint64    // head of the log when it was last read
 	left      bool      // a member's subscription ended
 	idleSince time.Time // when the last subscription ended
 
@@ -87,22 +83,11 @@ func (r *room) open(ctx context.Context) (err error) {
 			r.feed.Close()
 		}
 	}()
-	head, err := r.readHead(ctx)
+	head, err := r.hub.heads.At(ctx, r.id)
 	if err != nil {
 		return fmt.Errorf("read head: %w", err)
 	}
 	return r.begin(ctx, head)
-}
-
-// readHead reads where the room stands.
-func (r *room) readHead(ctx context.Context) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, headTime)
-	defer cancel()
-	heads, err := r.hub.cfg.Timeline.Heads(ctx, r.id)
-	if err != nil {
-		return 0, err
-	}
-	return heads[0], nil
 }
 
 // follow asks the bus for a feed if it has such, since that costs no goroutine per room
@@ -390,11 +375,18 @@ func (r *room) poke() {
 // hear tells the room of the newest seq that somebody saw.
 func (r *room) hear(seq uint64) {
 	r.mu.Lock()
-	r.heard = max(r.heard, seq)
+	r.heard, r.logged = max(r.heard, seq), seq
 	r.mu.Unlock()
 	if seq > r.ring.lastSeq() {
 		r.poke()
 	}
+}
+
+// newest returns the newest seq that is known here.
+func (r *room) newest() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(r.logged, r.ring.lastSeq())
 }
 
 // enter hands s over to the room's goroutine if it has everything that the room has,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,20 +25,18 @@ func NewStream(client redis.UniversalClient, partitions int) *Stream {
 	return &Stream{client: client, partitions: partitions}
 }
 
-// headsBatch bounds a pipeline, for the same reason as publishBatch.
-const headsBatch = 48
+// headsBatch bounds a pipeline, since Redis is to answer all of it in time.
+const headsBatch = 1000
 
 // Heads asks for many rooms in few round trips.
 func (s *Stream) Heads(ctx context.Context, rooms ...domain.RoomID) ([]uint64, error) {
 	heads := make([]uint64, 0, len(rooms))
-	for len(rooms) > 0 {
-		n := min(len(rooms), headsBatch)
-		batch, err := s.heads(ctx, rooms[:n])
+	for some := range slices.Chunk(rooms, headsBatch) {
+		batch, err := s.heads(ctx, some)
 		if err != nil {
 			return nil, fmt.Errorf("read heads: %w", err)
 		}
 		heads = append(heads, batch...)
-		rooms = rooms[n:]
 	}
 	return heads, nil
 }

@@ -67,7 +67,7 @@ func (s *Subscription) open(ctx context.Context, from domain.Cursor) error {
 func (s *Subscription) readHead(ctx context.Context) (err error) {
 	seen := s.room.ring.lastSeq()
 	for repaired := false; ; repaired = true {
-		if s.head, err = s.room.head.Do(ctx, s.room.readHead); err != nil {
+		if s.head, err = s.hub.heads.At(ctx, s.room.id); err != nil {
 			return err
 		}
 		if s.head >= seen || s.hub.cfg.Repair == nil {
@@ -109,6 +109,10 @@ func (s *Subscription) ask(ctx context.Context) error {
 	s.trusted, s.epoch = seen, epoch
 	return nil
 }
+
+// Head returns the newest seq of the room that is known here: at most as old as the last
+// check of the heads that did not fail (HubConfig.CheckEvery).
+func (s *Subscription) Head() uint64 { return s.room.newest() }
 
 // Close ends the subscription: when it returns, the sink has been called for the last
 // time, except for a Flushed that is about to return. Closing again does nothing. It

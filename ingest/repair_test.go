@@ -302,3 +302,19 @@ func TestRepair_oldPlansDoNothing(t *testing.T) {
 		}
 	})
 }
+
+// The states of many rooms are read at once; a room in whose place somebody has put
+// something else is no harm to the others.
+func TestStatesInRedis_ofASpoiledRoom(t *testing.T) {
+	s := newSystem(t, realRedis(t))
+	n := s.node()
+	sound, strange, spoiled := s.room(n, domain.Public), s.room(n, domain.Public), s.room(n, domain.Public)
+	require.NoError(t, s.redis.HSet(s.ctx(), partition.Meta(strange), "state", "x").Err())
+	require.NoError(t, s.redis.Set(s.ctx(), partition.Meta(spoiled), "x", 0).Err())
+	states, err := n.statesInRedis(s.ctx(), spoiled, sound, strange, domain.RoomID(domain.NewID()))
+	require.NoError(t, err)
+	require.Equal(t, []uint64{0, 1, 0, 0}, states)
+	require.NoError(t, n.CanRead(s.ctx(), ada.ID, strange), "repaired")
+	require.Error(t, n.CanRead(s.ctx(), ada.ID, spoiled))
+	require.NoError(t, n.CanRead(s.ctx(), ada.ID, sound))
+}

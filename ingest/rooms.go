@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"confab/domain"
-	"confab/domain/fresh"
 )
 
 // rooms is a bounded cache of room states, least recently used out first. A cached
@@ -95,8 +94,7 @@ type cachedRoom struct {
 	id       domain.RoomID
 	reading  chan struct{} // of capacity 1; held while the state is read or repaired
 	changing chan struct{} // of capacity 1; held by a command that changes the state
-	state    fresh.Look[uint64]
-	weight   int // guarded by rooms.mu
+	weight   int           // guarded by rooms.mu
 
 	mu      sync.Mutex
 	room    *domain.Room // nil: not read yet

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"confab/domain"
+	"confab/domain/fresh"
 )
 
 // Awaiter tells when the store has an event.
@@ -107,6 +108,7 @@ func (c *Config) setDefaults() error {
 type Service struct {
 	config  Config
 	rooms   *rooms
+	states  *fresh.Looks[domain.RoomID, uint64]
 	limit   *rateLimit // nil: off
 	repairs *repairer
 	metrics *serviceMetrics
@@ -118,6 +120,7 @@ func NewService(config Config) (*Service, error) {
 		return nil, fmt.Errorf("new ingest service: %w", err)
 	}
 	s := &Service{config: config, rooms: newRooms(config.CacheLimit)}
+	s.states = fresh.New(s.statesInRedis)
 	if config.Limits {
 		s.limit = newRateLimit(config.SendRate, config.SendBurst)
 	}
@@ -247,7 +250,7 @@ func (s *Service) Repair(ctx context.Context, room domain.RoomID, seq uint64) er
 	}
 	defer release()
 	floor := max(seq, r.version().seq)
-	if head, err := s.headInRedis(ctx, room); err == nil && head >= floor {
+	if heads, err := s.numbersInRedis(ctx, "head", []domain.RoomID{room}); err == nil && heads[0] > 0 && heads[0] >= floor {
 		return nil // somebody else was faster
 	}
 	return s.repairTo(ctx, r, floor)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -15,17 +16,17 @@ import (
 const page = 500
 
 // freshen makes the cached state one that holds every change acked before the call.
-// It costs one look at the room's meta hash when nothing has changed, which all share who
-// come at once.
+// It costs one look at the room's meta hash when nothing has changed, and all who come at
+// once share their round trip.
 func (s *Service) freshen(ctx context.Context, r *cachedRoom) error {
 	for range 2 {
-		state, err := r.state.Do(ctx, func(ctx context.Context) (uint64, error) { return s.stateInRedis(ctx, r.id) })
+		state, err := s.states.At(ctx, r.id)
 		v := r.version()
 		switch {
-		case errors.Is(err, redis.Nil):
-			return s.repair(ctx, r, v)
 		case err != nil:
 			return domain.Unavailable("Redis", err)
+		case state == 0:
+			return s.repair(ctx, r, v)
 		case v.exists && v.state == state:
 			return nil
 		case v.exists && v.state > state:
@@ -42,26 +43,38 @@ func (s *Service) freshen(ctx context.Context, r *cachedRoom) error {
 	return s.repair(ctx, r, r.version())
 }
 
-// headInRedis returns redis.Nil for a room that is to be repaired first.
-func (s *Service) headInRedis(ctx context.Context, room domain.RoomID) (uint64, error) {
-	return s.numberInRedis(ctx, room, "head")
+// statesInRedis returns which event was the last to change each room, 0 for a room that is
+// to be repaired first.
+func (s *Service) statesInRedis(ctx context.Context, rooms ...domain.RoomID) ([]uint64, error) {
+	return s.numbersInRedis(ctx, "state", rooms)
 }
 
-// stateInRedis returns redis.Nil for a room that is to be repaired first.
-func (s *Service) stateInRedis(ctx context.Context, room domain.RoomID) (uint64, error) {
-	return s.numberInRedis(ctx, room, "state")
-}
-
-func (s *Service) numberInRedis(ctx context.Context, room domain.RoomID, field string) (uint64, error) {
-	fields, err := s.config.Redis.HMGet(ctx, s.partition(room).Meta(room), field, "since").Result()
-	if err != nil {
-		return 0, err
+// numbersInRedis reads a field of the rooms' meta hashes. It is 0 for a room that is to be
+// repaired first, be it that somebody has put something else in its hash's place: then the
+// others are not to fail with it.
+func (s *Service) numbersInRedis(ctx context.Context, field string, rooms []domain.RoomID) ([]uint64, error) {
+	numbers := make([]uint64, 0, len(rooms))
+	for some := range slices.Chunk(rooms, page) {
+		pipe := s.config.Redis.Pipeline()
+		answers := make([]*redis.SliceCmd, len(some))
+		for i, room := range some {
+			answers[i] = pipe.HMGet(ctx, s.partition(room).Meta(room), field, "since")
+		}
+		_, _ = pipe.Exec(ctx) // its error is that of an answer
+		for _, answer := range answers {
+			values, err := answer.Result()
+			if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+				return nil, err
+			}
+			var number uint64
+			if err == nil && values[1] != nil {
+				text, _ := values[0].(string)
+				number, _ = strconv.ParseUint(text, 10, 64)
+			}
+			numbers = append(numbers, number)
+		}
 	}
-	number, _ := fields[0].(string)
-	if number == "" || fields[1] == nil {
-		return 0, redis.Nil
-	}
-	return strconv.ParseUint(number, 10, 64)
+	return numbers, nil
 }
 
 func (s *Service) partition(room domain.RoomID) domain.Partition {

@@ -126,7 +126,8 @@ type idleHub struct {
 
 type idleFeed struct{ hub *idleHub }
 
-func (f idleFeed) Close() { f.hub.left.Add(1) }
+func (f idleFeed) Close()     { f.hub.left.Add(1) }
+func (idleFeed) Head() uint64 { return 1 }
 
 func (h *idleHub) Subscribe(_ context.Context, _ domain.UserID, _ domain.RoomID, _ domain.Cursor, sink domain.Sink) (domain.Subscription, error) {
 	sink.Subscribed(1, "epoch")

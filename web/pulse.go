@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
 	"sync"
@@ -15,7 +14,6 @@ import (
 const (
 	missedPongs  = 2
 	sessionCheck = 25 * time.Second // with the 30 s of the cache of sessions: an ended one's connection lives at most a minute, whatever Pub/Sub loses
-	headsTime    = 2 * time.Second
 )
 
 // pulse is what a connection does without being asked: it pings, sends heartbeats,
@@ -122,7 +120,7 @@ func (c *conn) beat(ctx context.Context) {
 		c.checkSession(ctx)
 	}
 	if !now.Before(c.heartbeatDue()) {
-		c.heartbeat(ctx)
+		c.heartbeat()
 	}
 }
 
@@ -141,25 +139,13 @@ func (c *conn) ping() {
 	c.sent(c.out.control(frames.ControlPing()))
 }
 
-// heartbeat tells the heads of the subscribed rooms, as the log knows them, and where
-// it does not answer, as this connection does.
-func (c *conn) heartbeat(ctx context.Context) {
+// heartbeat tells the heads of the subscribed rooms: those of the log, not of what this
+// connection was given, or the client could not notice a loss by them. The hub has read
+// them for all; a look of each connection's own would be most of an idle node's work.
+func (c *conn) heartbeat() {
 	heads := map[domain.RoomID]uint64{}
-	var rooms []domain.RoomID
 	for _, sub := range c.subscriptions() {
-		rooms = append(rooms, sub.room)
-		heads[sub.room] = sub.last.Load()
-	}
-	if len(rooms) > 0 {
-		ctx, cancel := context.WithTimeout(ctx, headsTime)
-		defer cancel()
-		known, err := c.s.cfg.Timeline.Heads(ctx, rooms...)
-		if err != nil {
-			c.s.log.DebugContext(ctx, "heartbeat without heads", slog.String("conn", c.name), slog.String("user", string(c.user.ID)), slog.Any("error", err))
-		}
-		for i, head := range known {
-			heads[rooms[i]] = max(heads[rooms[i]], head)
-		}
+		heads[sub.room] = sub.head()
 	}
 	c.send(frames.Heartbeat{Heads: heads})
 }

@@ -84,6 +84,16 @@ func (c *conn) forget(sub *subscription) {
 	c.subs = slices.DeleteFunc(c.subs, func(s *subscription) bool { return s == sub })
 }
 
+// head returns the newest seq of the room that is known here.
+func (s *subscription) head() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.feed == nil {
+		return s.last.Load()
+	}
+	return max(s.feed.Head(), s.last.Load())
+}
+
 // subscription returns the one of a room, or nil, and how many there are.
 func (c *conn) subscription(room domain.RoomID) (*subscription, int) {
 	c.mu.Lock()

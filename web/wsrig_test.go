@@ -196,6 +196,14 @@ func (f *fakeFeed) catchUp() {
 	}
 }
 
+func (f *fakeFeed) Head() uint64 {
+	heads, err := f.hub.rooms.Heads(context.Background(), f.room)
+	if err != nil {
+		return 0
+	}
+	return heads[0]
+}
+
 func (f *fakeFeed) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
