@@ -172,10 +172,9 @@ func (b *bench) floor(ctx context.Context, c floorCmd) (f floorFigures, err erro
 		return f, err
 	}
 	if c.Echo {
-		again := func(conn *swarm.Conn) { _ = conn.Send("floor", benchBody) } // which fails at the end
-		crowd.OnAck(again)
+		crowd.OnAck(func(*swarm.Conn) []byte { return swarm.Message("floor", benchBody) })
 		for _, conn := range conns {
-			again(conn)
+			_ = conn.Send("floor", benchBody) // which fails at the end
 		}
 	}
 	if !said.Scan() {

@@ -301,27 +301,22 @@ func benchAppend(ctx context.Context, b *bench) error {
 func (c *benchRooms) sendWhenAcked(ctx context.Context) error {
 	c.Reset()
 	var sent atomic.Int64
-	var failed atomic.Pointer[error]
-	send := func(conn *swarm.Conn) {
+	roomOf := func(conn *swarm.Conn) domain.RoomID {
 		room := conn.Number() % len(c.rooms)
-		if err := conn.Send(c.rooms[room], benchBody); err != nil {
-			failed.Store(&err)
-			return
-		}
 		c.sent[room]++
 		sent.Add(1)
+		return c.rooms[room]
 	}
 	for _, conn := range c.conns {
-		send(conn)
+		if err := conn.Send(roomOf(conn), benchBody); err != nil {
+			return err
+		}
 	}
-	c.OnAck(send)
+	c.OnAck(func(conn *swarm.Conn) []byte { return swarm.Message(roomOf(conn), benchBody) })
 	err := sleepFor(ctx, c.b.cmd.Time)
 	c.OnAck(nil)
 	if err != nil {
 		return err
-	}
-	if err := failed.Load(); err != nil {
-		return *err
 	}
 	wait, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"confab/web/uring"
 )
 
 // What one connection may cost.
@@ -232,30 +234,30 @@ func (b *backlog) queue(frames []byte, constant bool, buffer *[]byte) {
 	}
 }
 
-// take gives the outbox what waits.
-func (b *backlog) take() send {
+// take gives the outbox what waits, and the buffer that it is in, if it is in one.
+func (b *backlog) take() (waits []byte, buffer *[]byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := send{fd: noSocket, p: b.waiting, buffer: b.buffer}
+	waits, buffer = b.waiting, b.buffer
 	b.waiting, b.buffer = nil, nil
-	return s
+	return waits, buffer
 }
 
 // wrote is told by the outbox what became of that, and returns whether there is more.
-func (b *backlog) wrote(s send) (more bool) {
+func (b *backlog) wrote(s *uring.Transfer, buffer *[]byte) (more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.pending -= s.n
+	b.pending -= s.N
 	switch {
-	case s.err != nil:
-		_ = b.fail(s.err)
-	case s.n < len(s.p): // the socket is full
-		b.waiting = append(slices.Clone(s.p[s.n:]), b.waiting...)
+	case s.Err != nil:
+		_ = b.fail(s.Err)
+	case s.N < len(s.P): // the socket is full
+		b.waiting = append(slices.Clone(s.P[s.N:]), b.waiting...)
 		putBack(b.buffer)
 		b.buffer = nil
 		b.startDraining()
 	}
-	putBack(s.buffer)
+	putBack(buffer)
 	if b.pending <= backlogSmall {
 		b.signal()
 	}

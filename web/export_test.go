@@ -5,12 +5,14 @@ import (
 	"errors"
 	"io/fs"
 	"testing"
+
+	"confab/web/uring"
 )
 
 // WithoutRing makes servers behave as where the kernel gives them none.
 func WithoutRing(t *testing.T) {
-	makeRing = func(int) (*ring, error) { return nil, errors.ErrUnsupported }
-	t.Cleanup(func() { makeRing = newRing })
+	makeRing = func(int) (*uring.Ring, error) { return nil, errors.ErrUnsupported }
+	t.Cleanup(func() { makeRing = uring.New })
 }
 
 // DrainSockets drains with the door still open.

@@ -1,6 +1,10 @@
 package web
 
-import "runtime"
+import (
+	"runtime"
+
+	"confab/web/uring"
+)
 
 const (
 	outboxBatch = 32  // connections that are written to at a time: more save no more
@@ -12,23 +16,15 @@ const (
 // it wrote, so what comes alone is written at once. It never waits for a socket, and so
 // nobody who adds waits for long.
 type outbox struct {
-	ring  *ring
+	ring  *uring.Ring
 	added chan *backlog
 
 	// Of the goroutine alone:
-	batch []*backlog
-	again []*backlog // for whom more has come meanwhile
-	sends []send
-	hold  func(fd uintptr) // made once
-}
-
-// send is what one connection is to be sent, and what became of it.
-type send struct {
-	fd     uintptr // noSocket until it is known
-	p      []byte
-	buffer *[]byte // the memory of p, of corkBuffers; nil: it is somebody else's
-	n      int     // written
-	err    error
+	batch   []*backlog
+	again   []*backlog       // for whom more has come meanwhile
+	sends   []uring.Transfer // for each of the batch
+	buffers []*[]byte        // the memory of each, of corkBuffers; nil: it is somebody else's
+	hold    func(fd uintptr) // made once
 }
 
 const noSocket = ^uintptr(0)
@@ -36,7 +32,7 @@ const noSocket = ^uintptr(0)
 // outboxes are as many as processors; a connection has one for all its life.
 type outboxes []*outbox
 
-var makeRing = newRing // tests do without
+var makeRing = uring.New // tests do without
 
 // newOutboxes returns none where there is no ring: with a system call for each connection
 // they would not pay.
@@ -51,10 +47,10 @@ func newOutboxes() (boxes outboxes) {
 	return boxes
 }
 
-func newOutbox(ring *ring) *outbox {
+func newOutbox(ring *uring.Ring) *outbox {
 	o := &outbox{ring: ring, added: make(chan *backlog, outboxSize)}
 	o.hold = func(fd uintptr) {
-		o.sends[len(o.sends)-1].fd = fd
+		o.sends[len(o.sends)-1].FD = fd
 		o.prepare()
 	}
 	return o
@@ -80,7 +76,7 @@ func (o *outbox) add(b *backlog) { o.added <- b }
 
 // run writes until the outbox is closed.
 func (o *outbox) run() {
-	defer o.ring.close()
+	defer o.ring.Close()
 	for o.gather() {
 		o.write()
 	}
@@ -114,14 +110,15 @@ func (o *outbox) gather() bool {
 
 // write writes for the batch.
 func (o *outbox) write() {
-	o.sends = o.sends[:0]
+	o.sends, o.buffers = o.sends[:0], o.buffers[:0]
 	o.prepare()
 	for i, b := range o.batch {
-		if b.wrote(o.sends[i]) {
+		if b.wrote(&o.sends[i], o.buffers[i]) {
 			o.again = append(o.again, b)
 		}
 	}
 	clear(o.sends) // nothing of them is kept alive
+	clear(o.buffers)
 	clear(o.batch)
 }
 
@@ -131,11 +128,12 @@ func (o *outbox) write() {
 func (o *outbox) prepare() {
 	for len(o.sends) < len(o.batch) {
 		b := o.batch[len(o.sends)]
-		o.sends = append(o.sends, b.take())
+		p, buffer := b.take()
+		o.sends, o.buffers = append(o.sends, uring.Transfer{FD: noSocket, P: p}), append(o.buffers, buffer)
 		if b.now.raw.Control(o.hold) == nil {
 			return
 		}
 		// It is closed; with this number the kernel says so, too.
 	}
-	o.ring.send(o.sends)
+	o.ring.Send(o.sends)
 }

@@ -162,9 +162,12 @@ func (c *Conn) Subscribe(room domain.RoomID, after *uint64) error {
 	return c.write([]byte(frame + "}"))
 }
 
-// Send sends a message of n bytes, whose body and id begin with the time, under a key like
-// our clients': with others the server would have to look into its archive.
-func (c *Conn) Send(room domain.RoomID, n int) error {
+// Send sends a Message.
+func (c *Conn) Send(room domain.RoomID, n int) error { return c.write(Message(room, n)) }
+
+// Message returns the frame that sends n bytes, whose body and id begin with the time, under
+// a key like our clients': with others the server would have to look into its archive.
+func Message(room domain.RoomID, n int) []byte {
 	body := Body(time.Now(), n)
 	frame := make([]byte, 0, 128+n)
 	frame = append(frame, `{"type":"send","id":"`...)
@@ -175,8 +178,13 @@ func (c *Conn) Send(room domain.RoomID, n int) error {
 	frame = append(frame, client.NewKey()...)
 	frame = append(frame, `","body":"`...)
 	frame = append(frame, body...)
-	return c.write(append(frame, `"}`...))
+	return append(frame, `"}`...)
 }
+
+var (
+	errFull   = errors.New("the server does not read")
+	errClosed = errors.New("the server closed the connection")
+)
 
 // write sends one frame in one call. That a small frame does not fit into the socket is
 // an error: the server does not read.
@@ -186,7 +194,7 @@ func (c *Conn) write(payload []byte) error {
 	c.out = appendFrame(c.out[:0], opText, payload)
 	n, err := unix.Write(c.fd, c.out)
 	if err == nil && n < len(c.out) {
-		err = unix.EAGAIN
+		err = errFull
 	}
 	if err != nil {
 		return fmt.Errorf("send a frame: %w", err)

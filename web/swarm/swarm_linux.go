@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"confab/domain"
+	"confab/web/uring"
 )
 
 // Stats is what a Swarm has seen since Reset. Times are in microseconds.
@@ -54,6 +56,12 @@ func (s *Stats) note(format string, args ...any) {
 	}
 }
 
+// atOnce is how many connections are read, or written to, at a time.
+const atOnce = 32
+
+// readSize is how much is read of each; a frame is shorter.
+const readSize = 256 << 10
+
 // Swarm is many connections to one address. Its methods and those of its connections are
 // safe for concurrent use.
 type Swarm struct {
@@ -66,8 +74,16 @@ type Swarm struct {
 	mu    sync.Mutex // held while what came is looked at
 	conns map[int32]*Conn
 	stats Stats
-	onAck func(*Conn)
+	onAck func(*Conn) []byte
 	body  bodies
+
+	// Of the goroutine alone:
+	sockets sockets
+	buffers []byte // of readSize for each of the connections that are read
+	readers []*Conn
+	reads   []uring.Transfer
+	writers []*Conn
+	writes  []uring.Transfer
 }
 
 // New returns an empty swarm that will connect to addr. Close it.
@@ -79,6 +95,7 @@ func New(addr netip.AddrPort) (*Swarm, error) {
 	s := &Swarm{
 		addr: addr, epoll: fd, conns: map[int32]*Conn{}, stats: newStats(),
 		ended: make(chan struct{}), done: make(chan struct{}),
+		sockets: newSockets(), buffers: make([]byte, atOnce*readSize),
 	}
 	s.stop = sync.OnceFunc(func() { close(s.ended) })
 	go s.run()
@@ -167,7 +184,6 @@ func (s *Swarm) run() {
 	defer s.release()
 	const wait = 20 // milliseconds; how soon Close is noticed
 	ready := make([]unix.EpollEvent, 512)
-	buf := make([]byte, 256<<10)
 	for {
 		select {
 		case <-s.ended:
@@ -182,10 +198,9 @@ func (s *Swarm) run() {
 			continue
 		}
 		s.mu.Lock()
-		for _, e := range ready[:n] {
-			if c := s.conns[e.Fd]; c != nil {
-				s.read(c, buf)
-			}
+		for some := range slices.Chunk(ready[:n], atOnce) {
+			s.read(some)
+			s.write()
 		}
 		s.mu.Unlock()
 	}
@@ -199,28 +214,55 @@ func (s *Swarm) release() {
 	}
 	clear(s.conns)
 	_ = unix.Close(s.epoll)
+	s.sockets.Close()
 }
 
-// read takes what a connection has, at most what fits into buf.
-func (s *Swarm) read(c *Conn, buf []byte) {
-	kept := copy(buf, c.partial)
-	n, err := unix.Read(c.fd, buf[kept:])
-	switch {
-	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
-		return
-	case err != nil:
-		s.lost(c, err.Error())
-		return
-	case n == 0:
-		s.lost(c, "the server closed the connection")
-		return
+// read takes what connections have, at most what fits into a buffer for each.
+func (s *Swarm) read(ready []unix.EpollEvent) {
+	s.readers, s.reads = s.readers[:0], s.reads[:0]
+	for _, e := range ready {
+		if c := s.conns[e.Fd]; c != nil {
+			buf := s.buffer(len(s.readers))
+			kept := copy(buf, c.partial)
+			s.readers, s.reads = append(s.readers, c), append(s.reads, uring.Transfer{FD: uintptr(c.fd), P: buf[kept:]})
+		}
 	}
-	s.stats.Bytes += int64(n)
-	rest := s.take(c, buf[:kept+n], time.Now().UnixNano())
-	c.partial = append(c.partial[:0], rest...)
-	if len(c.partial) == 0 && cap(c.partial) > 4<<10 {
-		c.partial = nil
+	s.sockets.Receive(s.reads)
+	now := time.Now().UnixNano()
+	for i, c := range s.readers {
+		r := &s.reads[i]
+		if errors.Is(r.Err, io.EOF) {
+			r.Err = errClosed
+		}
+		if r.Err != nil {
+			s.lost(c, r.Err.Error())
+			continue
+		}
+		s.stats.Bytes += int64(r.N)
+		rest := s.take(c, s.buffer(i)[:len(c.partial)+r.N], now)
+		c.partial = append(c.partial[:0], rest...)
+		if len(c.partial) == 0 && cap(c.partial) > 4<<10 {
+			c.partial = nil
+		}
 	}
+}
+
+func (s *Swarm) buffer(i int) []byte { return s.buffers[i*readSize:][:readSize] }
+
+// write sends the messages that acks were answered with.
+func (s *Swarm) write() {
+	for some := range slices.Chunk(s.writes, atOnce) {
+		s.sockets.Send(some)
+	}
+	for i, w := range s.writes {
+		if w.Err == nil && w.N < len(w.P) {
+			w.Err = errFull
+		}
+		if w.Err != nil {
+			s.lost(s.writers[i], w.Err.Error())
+		}
+	}
+	s.writers, s.writes = s.writers[:0], s.writes[:0]
 }
 
 // take looks at all frames that are there, and returns what is left.
@@ -277,8 +319,11 @@ func (s *Swarm) text(c *Conn, payload []byte, now int64) {
 }
 
 func (s *Swarm) acked(c *Conn) {
-	if s.onAck != nil {
-		s.onAck(c)
+	if s.onAck == nil {
+		return
+	}
+	if payload := s.onAck(c); payload != nil {
+		s.writers, s.writes = append(s.writers, c), append(s.writes, uring.Transfer{FD: uintptr(c.fd), P: appendFrame(nil, opText, payload)})
 	}
 }
 
@@ -335,10 +380,10 @@ func (s *Swarm) follow(c *Conn, room domain.RoomID, after *uint64) {
 	}
 }
 
-// OnAck has f called for each ack (and for each frame of a connection without a login), in the swarm's own goroutine: f may send, and nothing
-// else. With it each connection can send as soon as its last message is acked (a closed
-// loop). Nil ends it.
-func (s *Swarm) OnAck(f func(*Conn)) {
+// OnAck has f called for each ack (and for each frame of a connection without a login), in
+// the swarm's own goroutine, and what it returns sent, unless that is nil: a Message. With it
+// each connection can send as soon as its last message is acked (a closed loop). Nil ends it.
+func (s *Swarm) OnAck(f func(*Conn) []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.onAck = f

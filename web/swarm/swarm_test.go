@@ -171,10 +171,11 @@ func TestSwarm_countsAcks(t *testing.T) {
 		_, _ = in.ReadByte()
 	})
 	again := 1
-	s.OnAck(func(c *Conn) {
+	s.OnAck(func(*Conn) []byte {
 		if again--; again >= 0 {
-			assert.NoError(t, c.Send(room, 128))
+			return Message(room, 128)
 		}
+		return nil
 	})
 	require.NoError(t, c.Send(room, 128))
 	require.NoError(t, await(t, s, "both are acked", func(s *Stats) bool { return s.Acks == 2 }))
@@ -184,6 +185,17 @@ func TestSwarm_countsAcks(t *testing.T) {
 		assert.Equal(t, room, f.Room)
 		assert.Len(t, f.Body, 128)
 	}
+}
+
+// Where the kernel gives no ring.
+func TestSwarm_plain(t *testing.T) {
+	before := newSockets
+	defer func() { newSockets = before }()
+	newSockets = func() sockets { return plain{} }
+	t.Run("order", TestSwarm_checksTheOrder)
+	t.Run("pieces", TestSwarm_framesInPieces)
+	t.Run("ends", TestSwarm_whatTheServerEndsOrRefusesIsNoted)
+	t.Run("acks", TestSwarm_countsAcks)
 }
 
 func TestDial_saysWhatTheServerAnswered(t *testing.T) {

@@ -12,69 +12,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"confab/web/uring"
 )
 
-func testRing(t testing.TB) *ring {
+func testRing(t testing.TB) *uring.Ring {
 	t.Helper()
-	r, err := newRing(outboxBatch)
+	r, err := uring.New(outboxBatch)
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
 		t.Skip("this kernel has no io_uring for us:", err)
 	}
 	require.NoError(t, err)
-	t.Cleanup(r.close)
+	t.Cleanup(r.Close)
 	return r
-}
-
-// TestRing_send: each send of a batch has an outcome of its own, that of send(2).
-func TestRing_send(t *testing.T) {
-	r := testRing(t)
-	pair := func() (ours, theirs int) {
-		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
-		require.NoError(t, err)
-		t.Cleanup(func() { unix.Close(fds[0]); unix.Close(fds[1]) })
-		return fds[0], fds[1]
-	}
-	good, reader := pair()
-	full, slow := pair()
-	written := 0
-	for {
-		n, err := unix.Write(full, make([]byte, 1000))
-		if err == unix.EAGAIN {
-			break
-		}
-		require.NoError(t, err)
-		written += n
-	}
-	gone, other := pair()
-	require.NoError(t, unix.Close(other))
-
-	for range 3 * outboxBatch { // the queues come round
-		sends := []send{
-			{fd: uintptr(full), p: []byte("waits")},
-			{fd: uintptr(gone), p: []byte("nobody")},
-			{fd: noSocket, p: []byte("nowhere")},
-			{fd: uintptr(good), p: []byte("hello")},
-		}
-		r.send(sends)
-		require.NoError(t, sends[0].err, "a full socket is no error")
-		require.Zero(t, sends[0].n)
-		require.ErrorIs(t, sends[1].err, unix.EPIPE)
-		require.ErrorIs(t, sends[2].err, unix.EBADF)
-		require.NoError(t, sends[3].err)
-		require.Equal(t, len("hello"), sends[3].n)
-		got := make([]byte, 100)
-		n, err := unix.Read(reader, got)
-		require.NoError(t, err)
-		require.Equal(t, "hello", string(got[:n]))
-	}
-
-	_, err := unix.Read(slow, make([]byte, written/2))
-	require.NoError(t, err)
-	sends := []send{{fd: uintptr(full), p: make([]byte, 2*written)}}
-	r.send(sends)
-	require.NoError(t, sends[0].err)
-	require.Greater(t, sends[0].n, 0)
-	require.Less(t, sends[0].n, 2*written, "it sends what fits")
 }
 
 // TestOutbox_keepsOrder is TestBacklog_keepsOrder with one.
@@ -173,7 +123,7 @@ func TestOutbox_closedMeanwhile(t *testing.T) {
 }
 
 // outboxed returns a backlog that an outbox writes for.
-func outboxed(t *testing.T, r *ring) (*backlog, net.Conn) {
+func outboxed(t *testing.T, r *uring.Ring) (*backlog, net.Conn) {
 	b, client := connected(t)
 	o := newOutbox(r)
 	b.outbox = o

@@ -1,8 +1,9 @@
-package web
+package uring
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -10,11 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ring is an io_uring(7) instance used for one thing: to send on many sockets with one
-// system call. What a send costs within the kernel stays, but the way into it and back,
-// which is most of what a short one costs in a virtual machine, is paid once for all. It is
-// of one goroutine at a time.
-type ring struct {
+// Ring is an io_uring(7) instance. It is of one goroutine at a time.
+type Ring struct {
 	fd       int
 	queues   []byte // the kernel's memory, as are:
 	requests []byte
@@ -24,10 +22,10 @@ type ring struct {
 	completeHead, completeTail *uint32
 	completions                []completion
 
-	sends []send // at work: the kernel has bare addresses of their memory
+	work []Transfer // in hand: the kernel has bare addresses of its memory
 }
 
-// submission is struct io_uring_sqe, as IORING_OP_SEND reads it.
+// submission is struct io_uring_sqe, as IORING_OP_SEND and IORING_OP_RECV read it.
 type submission struct {
 	opcode, _     uint8
 	_             uint16
@@ -63,34 +61,36 @@ type ringParams struct {
 // From linux/io_uring.h.
 const (
 	opSend          = 26      // IORING_OP_SEND
+	opReceive       = 27      // IORING_OP_RECV
 	enterGetEvents  = 1       // IORING_ENTER_GETEVENTS
 	singleMap       = 1       // IORING_FEAT_SINGLE_MMAP, since Linux 5.4
 	offsetOfQueues  = 0       // IORING_OFF_SQ_RING
 	offsetOfEntries = 1 << 28 // IORING_OFF_SQES
 )
 
-// newRing makes a ring for n sends at a time, a power of two. It fails where the kernel has
-// none (before Linux 5.6) or refuses it, as in a container with Docker's seccomp profile.
-func newRing(n int) (*ring, error) {
+// New makes a ring for n transfers at a time, a power of two. Close it. It fails where the
+// kernel has none (before Linux 5.6) or refuses it, as in a container with Docker's seccomp
+// profile.
+func New(n int) (*Ring, error) {
 	var p ringParams
 	fd, _, errno := syscall.Syscall(unix.SYS_IO_URING_SETUP, uintptr(n), uintptr(unsafe.Pointer(&p)), 0)
 	if errno != 0 {
 		return nil, fmt.Errorf("make a ring: %w", errno)
 	}
-	r := &ring{fd: int(fd)}
+	r := &Ring{fd: int(fd)}
 	err := r.share(&p)
 	if err == nil {
 		err = r.try()
 	}
 	if err != nil {
-		r.close()
+		r.Close()
 		return nil, fmt.Errorf("make a ring: %w", err)
 	}
 	return r, nil
 }
 
 // share maps the kernel's queues.
-func (r *ring) share(p *ringParams) (err error) {
+func (r *Ring) share(p *ringParams) (err error) {
 	if p.features&singleMap == 0 {
 		return errors.ErrUnsupported
 	}
@@ -113,13 +113,13 @@ func (r *ring) share(p *ringParams) (err error) {
 	return nil
 }
 
-func (r *ring) mmap(offset int64, size uintptr) ([]byte, error) {
+func (r *Ring) mmap(offset int64, size uintptr) ([]byte, error) {
 	return unix.Mmap(r.fd, offset, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
 }
 
 // try tells whether the ring does what is asked of it: an old kernel may not know the
 // operation, or wait where it should not.
-func (r *ring) try() error {
+func (r *Ring) try() error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -127,59 +127,69 @@ func (r *ring) try() error {
 	defer func() { _, _ = unix.Close(pair[0]), unix.Close(pair[1]) }()
 	some := make([]byte, 64<<10)
 	for range 1 << 10 { // until the socket is full
-		sends := []send{{fd: uintptr(pair[0]), p: some}}
-		if r.send(sends); sends[0].err != nil {
-			return sends[0].err
+		sends := []Transfer{{FD: uintptr(pair[0]), P: some}}
+		if r.Send(sends); sends[0].Err != nil {
+			return sends[0].Err
 		}
-		if sends[0].n == 0 {
+		if sends[0].N == 0 {
 			return nil
 		}
 	}
 	return errors.ErrUnsupported
 }
 
-// send sends each p on its fd, as much as the socket takes at once, possibly nothing, and
-// sets n or err. There are at most as many as the ring was made for, and the descriptors
-// stay open meanwhile.
-func (r *ring) send(sends []send) {
-	r.sends = sends // so it is on the heap, where it stays
-	defer func() { r.sends = nil }()
+// Send sends each P, as much as the socket takes at once, possibly nothing. There are at
+// most as many as the ring was made for, and the descriptors stay open meanwhile.
+func (r *Ring) Send(sends []Transfer) { r.do(opSend, sends) }
+
+// Receive receives into each P what has come, possibly nothing. Err is io.EOF at the end of
+// a stream. There are at most as many as the ring was made for, and the descriptors stay
+// open meanwhile.
+func (r *Ring) Receive(receipts []Transfer) {
+	r.do(opReceive, receipts)
+}
+
+func (r *Ring) do(operation uint8, work []Transfer) {
+	r.work = work // so it is on the heap, where it stays
+	defer func() { r.work = nil }()
 	tail := *r.submitTail
-	for i := range sends {
-		s := &sends[i]
-		s.n, s.err = 0, nil
+	for i := range work {
+		t := &work[i]
+		t.N, t.Err = 0, nil
 		r.submissions[(tail+uint32(i))%uint32(len(r.submissions))] = submission{
-			opcode: opSend, fd: int32(s.fd), userData: uint64(i),
-			addr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(s.p)))), len: uint32(len(s.p)),
+			opcode: operation, fd: int32(t.FD), userData: uint64(i),
+			addr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(t.P)))), len: uint32(len(t.P)),
 			msgFlags: unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL,
 		}
 	}
-	atomic.StoreUint32(r.submitTail, tail+uint32(len(sends)))
+	atomic.StoreUint32(r.submitTail, tail+uint32(len(work)))
 	// The kernel does what it is asked to while it is asked: there is nothing to wait for.
-	for done := 0; done < len(sends); {
+	for done := 0; done < len(work); {
 		left := atomic.LoadUint32(r.submitTail) - atomic.LoadUint32(r.submitHead)
-		_, _, errno := syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(r.fd), uintptr(left), uintptr(len(sends)-done), enterGetEvents, 0, 0)
-		done += r.reap()
+		_, _, errno := syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(r.fd), uintptr(left), uintptr(len(work)-done), enterGetEvents, 0, 0)
+		done += r.reap(operation)
 		if errno != 0 && errno != syscall.EINTR {
 			break
 		}
 	}
-	// What it did not come to, for want of memory, is as if the socket took nothing.
+	// What it did not come to, for want of memory, is as if the socket was not ready.
 	atomic.StoreUint32(r.submitTail, atomic.LoadUint32(r.submitHead))
 }
 
 // reap takes the answers, and returns how many there were.
-func (r *ring) reap() (n int) {
+func (r *Ring) reap(operation uint8) (n int) {
 	head, tail := *r.completeHead, atomic.LoadUint32(r.completeTail)
 	for ; head != tail; head++ {
 		c := r.completions[head%uint32(len(r.completions))]
-		s := &r.sends[c.userData]
-		switch errno := syscall.Errno(-min(c.res, 0)); errno {
-		case 0:
-			s.n = int(c.res)
-		case syscall.EAGAIN, syscall.EINTR:
+		t := &r.work[c.userData]
+		switch errno := syscall.Errno(-min(c.res, 0)); {
+		case errno == syscall.EAGAIN, errno == syscall.EINTR:
+		case errno != 0:
+			t.Err = errno
+		case c.res == 0 && operation == opReceive:
+			t.Err = io.EOF
 		default:
-			s.err = errno
+			t.N = int(c.res)
 		}
 		n++
 	}
@@ -187,7 +197,8 @@ func (r *ring) reap() (n int) {
 	return n
 }
 
-func (r *ring) close() {
+// Close gives back what the ring takes.
+func (r *Ring) Close() {
 	if r.queues != nil {
 		_ = unix.Munmap(r.queues)
 	}
