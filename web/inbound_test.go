@@ -180,6 +180,18 @@ func FuzzInbox(f *testing.F) {
 	})
 }
 
+// Pieces are bounded for each message, not for the connection.
+func TestInbox_countsPiecesOfAMessage(t *testing.T) {
+	message := clientFrameOf(0x01, "a")
+	for range maxPieces * 3 / 4 {
+		message = append(message, clientFrameOf(0x00, "")...)
+	}
+	message = append(message, clientFrameOf(0x80, "z")...)
+	heard := hearInbox(bytes.Repeat(message, 3), len(message))
+	require.False(t, heard.violates)
+	require.Equal(t, [][]byte{[]byte("\x01az"), []byte("\x01az"), []byte("\x01az")}, heard.messages)
+}
+
 // TestInbox_unmasks as the simple loop does, in whatever pieces.
 func TestInbox_unmasks(t *testing.T) {
 	for first := range 20 {

@@ -292,7 +292,7 @@ func (b *batch) apply(e domain.Event) error {
 func (b *batch) turnRun(r *room, seq int64) (err error) {
 	if r.run == 0 {
 		r.run = seq
-		_, err = b.exec(insertPosts, r.ID, seq, math.MaxInt64)
+		_, err = b.exec(insertPosts, r.ID, seq, int64(math.MaxInt64))
 	} else {
 		_, err = b.exec(updatePosts, seq-1, r.ID, r.run)
 		r.run = 0
