@@ -123,7 +123,9 @@ func (c *conn) serve() (err error) {
 	c.in.to = c
 	for !c.in.empty() {
 		kind, msg, err := c.read(ctx)
-		c.slowDown()
+		if kind < opClose { // control has slowed down already
+			c.slowDown()
+		}
 		switch {
 		case errors.Is(err, errTooLarge): // the client was told
 		case err != nil:
@@ -131,6 +133,7 @@ func (c *conn) serve() (err error) {
 				c.end(websocket.CloseProtocolError, string(violation))
 			}
 			return err
+		case kind >= opClose:
 		case kind != opText:
 			c.s.metrics.frame("binary")
 			c.refuse(ctx, "", domain.Errorf(domain.CodeInvalid, "this is a binary frame; send JSON in text frames"))
@@ -176,13 +179,13 @@ func (c *conn) slowDown() {
 
 var errTooLarge = errors.New("frame is too large")
 
-// read returns the next message, whose bytes are good until the next one is read. One
-// that is too large is answered with an error, and then errTooLarge returned. Any sign of
+// read returns the next message, whose bytes are good until the next one is read, or the
+// kind of a control frame. A message that is too large is answered with an error, and then errTooLarge returned. Any sign of
 // life counts like a pong: the client may be busy sending one long frame.
 func (c *conn) read(ctx context.Context) (kind byte, msg []byte, err error) {
 	box := c.in
-	if kind, err = box.next(); err != nil {
-		return 0, nil, err
+	if kind, err = box.next(); err != nil || kind >= opClose {
+		return kind, nil, err
 	}
 	c.unanswered.Store(0)
 	msg, ok, err := box.whole()

@@ -196,24 +196,20 @@ func noEOF(err error) error {
 	return err
 }
 
-// next begins the next frame of data and returns its opcode. Control frames that come
-// before it are dealt with.
+// next begins the next frame and returns its opcode. A control frame has been dealt with
+// then: whoever waited here for what follows it would hold a buffer from one ping to the next.
 func (b *inbox) next() (op byte, err error) {
-	for {
-		op, err = b.header()
-		if err != nil || op < opClose {
-			return op, err
-		}
-		p, err := b.take(int(b.left))
-		if err != nil {
-			return 0, err
-		}
-		b.left = 0
-		unmask(p, &b.mask)
-		if err := b.to.control(op, p); err != nil {
-			return 0, err
-		}
+	op, err = b.header()
+	if err != nil || op < opClose {
+		return op, err
 	}
+	p, err := b.take(int(b.left))
+	if err != nil {
+		return 0, err
+	}
+	b.left = 0
+	unmask(p, &b.mask)
+	return op, b.to.control(op, p)
 }
 
 func (b *inbox) header() (op byte, err error) {

@@ -56,6 +56,9 @@ func hearInbox(data []byte, each int) (h heard) {
 	})
 	for {
 		op, err := b.next()
+		if err == nil && op >= opClose {
+			continue
+		}
 		if err == nil {
 			var msg []byte
 			var ok bool

@@ -65,6 +65,23 @@ func TestConn_readsToTheEnd(t *testing.T) {
 		require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+8 }, 10*time.Second, 10*time.Millisecond,
 			"they are not parked again")
 	})
+	t.Run("a control frame", func(t *testing.T) {
+		before := runtime.NumGoroutine()
+		fds := joined(t)
+		answered(t, fds, 0)
+		for _, fd := range fds {
+			_, err := syscall.Write(int(fd), []byte{0x89, 0x80, 0, 0, 0, 0}) // ping
+			require.NoError(t, err)
+		}
+		for _, fd := range fds {
+			pong := make([]byte, 2)
+			_, err := io.ReadFull(fd, pong)
+			require.NoError(t, err)
+			require.Equal(t, []byte{0x8A, 0}, pong)
+		}
+		require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+8 }, 10*time.Second, 10*time.Millisecond,
+			"they are not parked again")
+	})
 	t.Run("urgent data", func(t *testing.T) {
 		fds := joined(t)
 		for _, fd := range fds {
