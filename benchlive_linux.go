@@ -369,6 +369,13 @@ func benchIdle(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer c.Close()
+	// What a connection takes that has only just come is not what it takes all day.
+	pinged, cancel := context.WithTimeout(ctx, time.Minute)
+	err = c.Await(pinged, "each was pinged", func(s *swarm.Stats) bool { return s.Pings >= int64(n) })
+	cancel()
+	if err != nil {
+		return err
+	}
 	if err := sleepFor(ctx, b.cmd.Time); err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ type Stats struct {
 	Acks       int64
 	Subscribed int64 // answers to Subscribe
 	CaughtUp   int64
+	Pings      int64                   // of WebSocket, which are answered
 	Errors     int64                   // error and reset frames
 	Closed     int64                   // connections that the server ended
 	Violations int64                   // of rule 1: an event that was not the next one
@@ -277,6 +278,7 @@ func (s *Swarm) take(c *Conn, b []byte, now int64) (rest []byte) {
 		case opText:
 			s.text(c, payload, now)
 		case opPing:
+			s.stats.Pings++
 			_, _ = unix.Write(c.fd, appendFrame(nil, opPong, payload))
 		case opClose:
 			s.lost(c, fmt.Sprintf("close frame %q", payload))
