@@ -54,7 +54,7 @@ var benchScenarios = []benchScenario{
 	{name: "cost", run: benchCost, help: "1 room of 1,000, 50 messages/s: the server's processor time for each delivery"},
 	{name: "append", run: benchAppend, help: "1,000 rooms of 1: messages logged and acked, at 30,000/s offered and at more than can be carried"},
 	{name: "latency", run: benchLatency, help: "1,000 rooms of 10, 200 messages/s: from sending to delivery"},
-	{name: "idle", run: benchIdle, help: "10,000 connections, each in a room: the server's memory for each"},
+	{name: "idle", run: benchIdle, help: "10,000 connections, each in a room and pinged: the server's memory for each"},
 	{name: "crowd", own: true, need: needsMongo, run: benchCrowd, help: "60,000 connections through NGINX to 4 nodes, a message for each"},
 	{name: "storm", run: benchStorm, help: "10,000 clients in rooms of 100 are cut at once, and come back for 100 events each"},
 	{name: "depth", own: true, run: benchDepth, help: "coming back for 10, 10,000 and 1,000,000 events"},

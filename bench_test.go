@@ -64,7 +64,7 @@ func TestBench_failsForWhatAServerRefuses(t *testing.T) {
 
 // Of a running server it tells what can be seen from outside.
 func TestBench_measuresARunningServer(t *testing.T) {
-	p := startPlainConfab(t, "running", "CONFAB_DATA="+t.TempDir(), "CONFAB_LIMITS=off").ready(t)
+	p := startPlainConfab(t, "running", "CONFAB_DATA="+t.TempDir(), "CONFAB_LIMITS=off", "CONFAB_PING=5s").ready(t)
 	reports, err := confabBench(t, "idle", "cost", "--scale=0.01", "--time=300ms", "--target", p.addr)
 	require.NoError(t, err)
 	require.Len(t, reports, 2)

@@ -87,7 +87,8 @@ func NewHub(cfg HubConfig) *Hub {
 // headTime is what a look at the rooms' heads may take.
 const headTime = 10 * time.Second
 
-// readHeads reads where rooms stand.
+// readHeads reads where rooms stand, for all who ask at once: one that is in the archive only
+// keeps the others waiting.
 func (h *Hub) readHeads(ctx context.Context, rooms ...domain.RoomID) ([]uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, headTime)
 	defer cancel()

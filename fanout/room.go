@@ -372,7 +372,7 @@ func (r *room) poke() {
 	}
 }
 
-// hear tells the room of the newest seq that somebody saw.
+// hear tells the room which seq the log was found to end with.
 func (r *room) hear(seq uint64) {
 	r.mu.Lock()
 	r.heard, r.logged = max(r.heard, seq), seq

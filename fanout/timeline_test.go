@@ -3,6 +3,7 @@ package fanout_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -33,7 +34,7 @@ func TestStream(t *testing.T) {
 		s := fanout.NewStream(c, 4)
 		var rooms []domain.RoomID
 		var want []uint64
-		for i := range 120 { // more than one pipeline holds
+		for i := range 120 {
 			h := domaintest.NewHistory("room", domain.Public).Posts(i % 5)
 			rooms, want = append(rooms, h.Room, domain.RoomID(domain.NewID())), append(want, uint64(1+i%5), 0)
 			put(t, c, 4, h.Records(1, 0)...)
@@ -41,6 +42,9 @@ func TestStream(t *testing.T) {
 		heads, err := s.Heads(ctx, rooms...)
 		require.NoError(t, err)
 		assert.Equal(t, want, heads)
+		heads, err = s.Heads(ctx, slices.Repeat(rooms, 5)...) // more than one pipeline takes
+		require.NoError(t, err)
+		assert.Equal(t, slices.Repeat(want, 5), heads)
 		heads, err = s.Heads(ctx)
 		require.NoError(t, err)
 		assert.Empty(t, heads)

@@ -250,7 +250,7 @@ func (s *Service) Repair(ctx context.Context, room domain.RoomID, seq uint64) er
 	}
 	defer release()
 	floor := max(seq, r.version().seq)
-	if heads, err := s.numbersInRedis(ctx, "head", []domain.RoomID{room}); err == nil && heads[0] > 0 && heads[0] >= floor {
+	if heads, err := s.numbersInRedis(ctx, "head", room); err == nil && heads[0] > 0 && heads[0] >= floor {
 		return nil // somebody else was faster
 	}
 	return s.repairTo(ctx, r, floor)

@@ -46,13 +46,13 @@ func (s *Service) freshen(ctx context.Context, r *cachedRoom) error {
 // statesInRedis returns which event was the last to change each room, 0 for a room that is
 // to be repaired first.
 func (s *Service) statesInRedis(ctx context.Context, rooms ...domain.RoomID) ([]uint64, error) {
-	return s.numbersInRedis(ctx, "state", rooms)
+	return s.numbersInRedis(ctx, "state", rooms...)
 }
 
 // numbersInRedis reads a field of the rooms' meta hashes. It is 0 for a room that is to be
 // repaired first, be it that somebody has put something else in its hash's place: then the
 // others are not to fail with it.
-func (s *Service) numbersInRedis(ctx context.Context, field string, rooms []domain.RoomID) ([]uint64, error) {
+func (s *Service) numbersInRedis(ctx context.Context, field string, rooms ...domain.RoomID) ([]uint64, error) {
 	numbers := make([]uint64, 0, len(rooms))
 	for some := range slices.Chunk(rooms, page) {
 		pipe := s.config.Redis.Pipeline()

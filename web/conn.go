@@ -180,8 +180,9 @@ func (c *conn) slowDown() {
 var errTooLarge = errors.New("frame is too large")
 
 // read returns the next message, whose bytes are good until the next one is read, or the
-// kind of a control frame. A message that is too large is answered with an error, and then errTooLarge returned. Any sign of
-// life counts like a pong: the client may be busy sending one long frame.
+// kind of a control frame, which is dealt with. A message that is too large is answered with
+// an error, and then errTooLarge returned. Any sign of life counts like a pong: the client
+// may be busy sending one long frame.
 func (c *conn) read(ctx context.Context) (kind byte, msg []byte, err error) {
 	box := c.in
 	if kind, err = box.next(); err != nil || kind >= opClose {

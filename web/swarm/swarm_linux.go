@@ -77,14 +77,15 @@ type Swarm struct {
 	stats Stats
 	onAck func(*Conn) []byte
 	body  bodies
+	// What acks were answered with, and by whom; sent with the next that is read.
+	writers []*Conn
+	writes  []uring.Transfer
 
 	// Of the goroutine alone:
 	sockets sockets
 	buffers []byte // of readSize for each of the connections that are read
 	readers []*Conn
 	reads   []uring.Transfer
-	writers []*Conn
-	writes  []uring.Transfer
 }
 
 // New returns an empty swarm that will connect to addr. Close it.

@@ -142,12 +142,10 @@ func (r *Ring) try() error {
 // most as many as the ring was made for, and the descriptors stay open meanwhile.
 func (r *Ring) Send(sends []Transfer) { r.do(opSend, sends) }
 
-// Receive receives into each P what has come, possibly nothing. Err is io.EOF at the end of
+// Receive receives into each P, which is not empty, what has come, possibly nothing. Err is io.EOF at the end of
 // a stream. There are at most as many as the ring was made for, and the descriptors stay
 // open meanwhile.
-func (r *Ring) Receive(receipts []Transfer) {
-	r.do(opReceive, receipts)
-}
+func (r *Ring) Receive(receipts []Transfer) { r.do(opReceive, receipts) }
 
 func (r *Ring) do(operation uint8, work []Transfer) {
 	r.work = work // so it is on the heap, where it stays
