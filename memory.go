@@ -21,7 +21,8 @@ func collectEarlier() {
 // giveBack returns memory to the system when the process has become quiet, until ctx ends.
 // The collector runs when the heap has grown enough, or after two minutes, so a server would
 // keep nearly twice what a crowd took that arrived and then sat still. What the last
-// collection found in use says nothing: it may have been in the middle of the crowd. It
+// collection found in use says nothing: it may have been in the middle of the crowd. What
+// is free without a collection were stacks, of a crowd that got its heartbeats at once. It
 // costs nothing where much goes on, since there the collector runs anyway.
 func giveBack(ctx context.Context) error {
 	const (
@@ -38,7 +39,7 @@ func giveBack(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now := memory()
-		if now.collections == last.collections && now.collections != given {
+		if now.collections == last.collections && (now.collections != given || now.free > worth) {
 			runtime.GC()
 			if now = memory(); now.held > now.live+now.live/8+worth {
 				debug.FreeOSMemory() // collects once more: what is pooled survives one collection
@@ -55,6 +56,7 @@ type memoryUse struct {
 	collections uint64
 	live        uint64 // bytes that the last collection found in use
 	held        uint64 // bytes taken from the system for the heap
+	free        uint64 // bytes of them in which there is nothing
 }
 
 func memory() memoryUse {
@@ -67,5 +69,5 @@ func memory() memoryUse {
 	}
 	metrics.Read(samples)
 	v := func(i int) uint64 { return samples[i].Value.Uint64() }
-	return memoryUse{collections: v(0), live: v(1), held: v(2) + v(3) + v(4)}
+	return memoryUse{collections: v(0), live: v(1), held: v(2) + v(3) + v(4), free: v(4)}
 }

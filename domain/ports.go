@@ -122,6 +122,9 @@ type Accounts interface {
 	CreateSession(ctx context.Context, s Session) error
 	// SessionByToken returns ErrNotFound when there is none or it expired before now.
 	SessionByToken(ctx context.Context, tokenHash string, now time.Time) (Session, error)
+	// LiveSessions returns which of the token hashes, in any order, are those of sessions
+	// that SessionByToken would return.
+	LiveSessions(ctx context.Context, tokenHashes []string, now time.Time) ([]string, error)
 	// Sessions lists the user's sessions that have not expired, oldest first.
 	Sessions(ctx context.Context, user UserID, now time.Time) ([]Session, error)
 	// DeleteSession returns ErrNotFound when the user has no such session.

@@ -58,13 +58,25 @@ func TestConn_parkedHasNoGoroutine(t *testing.T) {
 		clients = append(clients, fd)
 	}
 	hub.waitFor(n)
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+n/2 }, 10*time.Second, 10*time.Millisecond,
-		"lenders end after a second")
+	goroutines := func(are func(n int) bool) {
+		t.Helper()
+		require.Eventually(t, func() bool { return are(runtime.NumGoroutine() - before) }, 10*time.Second, 10*time.Millisecond)
+	}
+	goroutines(func(more int) bool { return more < n/2 })
+
+	hub.mu.Lock() // which all wait for
 	for _, fd := range clients {
 		_, err := syscall.Write(fd, subscribe)
 		require.NoError(t, err)
 	}
+	goroutines(func(more int) bool { return more >= n })
+	hub.mu.Unlock()
 	hub.waitFor(2 * n)
+	goroutines(func(more int) bool { // they end, though there always is something for one of them to do
+		_, err := syscall.Write(clients[0], subscribe)
+		require.NoError(t, err)
+		return more < n/2
+	})
 }
 
 // A connection that is parked, and whose client is gone without a word, ends.

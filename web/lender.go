@@ -1,6 +1,10 @@
 package web
 
-import "time"
+import (
+	"slices"
+	"sync"
+	"time"
+)
 
 // Who serves a connection, conn.state.
 const (
@@ -61,37 +65,93 @@ const (
 	lenderTime  = time.Second
 )
 
+// lenders are those that wait for a connection. The one that began last gets the next, as
+// in fasthttp's pool: its stack is in the processor's cache, and those that a crowd has left
+// behind have nothing to do and end.
+type lenders struct {
+	mu   sync.Mutex
+	most int            // that are kept; 0: none, since no connection is open
+	idle []chan<- *conn // each takes one without blocking
+}
+
+// keep has idle lenders kept, or none, and ends those that wait.
+func (l *lenders) keep(most int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.most = most
+	for _, turn := range l.idle {
+		close(turn)
+	}
+	l.idle = nil
+}
+
+// wait adds a lender, unless it is to end.
+func (l *lenders) wait(turn chan<- *conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.idle) >= l.most {
+		return false
+	}
+	l.idle = append(l.idle, turn)
+	return true
+}
+
+// leave takes a lender away, unless it has been given a connection or was ended.
+func (l *lenders) leave(turn chan<- *conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.idle, turn)
+	if i >= 0 {
+		l.idle = slices.Delete(l.idle, i, i+1)
+	}
+	return i >= 0
+}
+
+// next takes the lender away that began to wait last.
+func (l *lenders) next() (turn chan<- *conn, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := len(l.idle) - 1
+	if last < 0 {
+		return nil, false
+	}
+	turn = l.idle[last]
+	l.idle = l.idle[:last]
+	return turn, true
+}
+
 // lend has a lender serve c until it is parked or has ended. It does not block. A new
 // goroutine for each frame would cost four times as much, to grow its stack.
 func (k *sockets) lend(c *conn) {
-	select {
-	case k.turns <- c:
-	default:
-		k.running.Go(func() { k.serve(c) })
+	if turn, ok := k.lenders.next(); ok {
+		turn <- c
+		return
 	}
+	k.running.Go(func() { k.serve(c) })
 }
 
 // serve is a lender: it serves connections until there is none for a while.
 func (k *sockets) serve(c *conn) {
-	turns := k.turns // c is open, so they are not closed yet
+	turn := make(chan *conn, 1)
 	patience := time.NewTimer(lenderTime)
 	defer patience.Stop()
-	for open := true; open; {
+	for c != nil {
 		if err := c.serveAll(); err != nil {
 			c.finish(err)
 			k.remove(c)
 		}
-		if k.idle.Add(1) > idleLenders {
-			k.idle.Add(-1)
+		if !k.lenders.wait(turn) {
 			return
 		}
 		patience.Reset(lenderTime)
 		select {
-		case c, open = <-turns:
+		case c = <-turn: // nil if it is to end
 		case <-patience.C:
-			open = false
+			if k.lenders.leave(turn) {
+				return
+			}
+			c = <-turn
 		}
-		k.idle.Add(-1)
 	}
 }
 

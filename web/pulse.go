@@ -11,29 +11,24 @@ import (
 	"confab/web/frames"
 )
 
-const (
-	missedPongs  = 2
-	sessionCheck = 25 * time.Second // with the 30 s of the cache of sessions: an ended one's connection lives at most a minute, whatever Pub/Sub loses
-)
+const missedPongs = 2
 
-// pulse is what a connection does without being asked: it pings, sends heartbeats,
-// and looks whether the session still stands. One timer does it all, so that an idle
-// connection costs no goroutine for it.
+// pulse is what a connection does without being asked: it pings and sends heartbeats. One
+// timer does both, so that an idle connection costs no goroutine for it.
 type pulse struct {
 	mu      sync.Mutex
 	timer   *time.Timer
-	cancel  context.CancelFunc // of what is being looked up; nil: nothing is
 	stopped bool
 	running sync.WaitGroup // the timer's callback, from being set until it returned
 
-	ping, check time.Time // when each is due; used by the callback only
+	ping time.Time // when the next is due; used by the callback only
 }
 
-// startPulse begins. Pings are spread a little, to come at once for nobody's crowd
-// of connections, but never further apart than the client was told.
+// startPulse begins. The first pings of a crowd of connections are spread over the whole
+// interval, and the later ones a little, to stay apart; but they are never further apart
+// than the client was told.
 func (c *conn) startPulse() {
-	now := time.Now()
-	c.pulse.ping, c.pulse.check = now.Add(c.pingSpread()), now.Add(sessionCheck-rand.N(sessionCheck/5))
+	c.pulse.ping = time.Now().Add(rand.N(c.s.cfg.PingInterval))
 	c.schedule()
 }
 
@@ -42,15 +37,11 @@ func (c *conn) pingSpread() time.Duration {
 	return d - rand.N(d/5+1)
 }
 
-// stopPulse calls off what is being looked up, and waits for its end. A session that the
-// store is asked for is not called off, since others may wait for it, too: that takes 5 s at most.
+// stopPulse waits for the end of what the pulse does at the moment.
 func (c *conn) stopPulse() {
 	p := &c.pulse
 	p.mu.Lock()
 	p.stopped = true
-	if p.cancel != nil {
-		p.cancel()
-	}
 	if p.timer != nil && p.timer.Stop() {
 		p.running.Done() // of the callback that will not run
 	}
@@ -62,9 +53,6 @@ func (c *conn) stopPulse() {
 func (c *conn) schedule() {
 	p := &c.pulse
 	next := p.ping
-	if p.check.Before(next) {
-		next = p.check
-	}
 	if h := c.heartbeatDue(); h.Before(next) {
 		next = h
 	}
@@ -84,16 +72,7 @@ func (c *conn) schedule() {
 // wakes is the timer's callback.
 func (c *conn) wakes() {
 	defer c.pulse.running.Done()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	c.pulse.mu.Lock()
-	c.pulse.cancel = cancel
-	stopped := c.pulse.stopped
-	c.pulse.mu.Unlock()
-	if stopped {
-		return
-	}
-	c.beat(ctx)
+	c.beat()
 	c.schedule()
 }
 
@@ -103,21 +82,17 @@ func (c *conn) heartbeatDue() time.Time {
 }
 
 // beat does what is due.
-func (c *conn) beat(ctx context.Context) {
+func (c *conn) beat() {
 	defer func() {
 		if v := recover(); v != nil {
 			err := c.s.crashed(v, debug.Stack())
-			c.end(closeCodeOf(c.s.shown(ctx, err).Code), "internal error")
+			c.end(closeCodeOf(c.s.shown(context.Background(), err).Code), "internal error")
 		}
 	}()
 	now := time.Now()
 	if !now.Before(c.pulse.ping) {
 		c.pulse.ping = now.Add(c.pingSpread())
 		c.ping()
-	}
-	if !now.Before(c.pulse.check) {
-		c.pulse.check = now.Add(sessionCheck - rand.N(sessionCheck/5))
-		c.checkSession(ctx)
 	}
 	if !now.Before(c.heartbeatDue()) {
 		c.heartbeat()
@@ -143,18 +118,14 @@ func (c *conn) ping() {
 // connection was given, or the client could not notice a loss by them. The hub has read
 // them for all; a look of each connection's own would be most of an idle node's work.
 func (c *conn) heartbeat() {
-	heads := map[domain.RoomID]uint64{}
+	heads := headMaps.Get().(map[domain.RoomID]uint64)
 	for _, sub := range c.subscriptions() {
 		heads[sub.room] = sub.head()
 	}
 	c.send(frames.Heartbeat{Heads: heads})
+	clear(heads)
+	headMaps.Put(heads)
 }
 
-// checkSession ends the connection if the session was ended and nobody told us, or
-// if it expired. A store that does not answer ends nothing.
-func (c *conn) checkSession(ctx context.Context) {
-	_, err := c.s.accounts.AuthenticateHash(ctx, c.tokenHash)
-	if domain.CodeOf(err) == domain.CodeUnauthenticated {
-		c.end(closeSessionEnded, "the session has ended")
-	}
-}
+// headMaps are kept: a crowd that fell silent together hears its heartbeats together, too.
+var headMaps = sync.Pool{New: func() any { return map[domain.RoomID]uint64{} }}

@@ -67,15 +67,19 @@ type listener struct {
 	end   time.Duration
 }
 
-// countingAccounts counts the lookups of sessions.
-type countingAccounts struct {
+// watchedAccounts counts the lookups of sessions, and panics when told to.
+type watchedAccounts struct {
 	domain.Accounts
 	lookups *atomic.Int64
+	panics  *atomic.Bool
 }
 
-func (c countingAccounts) SessionByToken(ctx context.Context, hash string, now time.Time) (domain.Session, error) {
-	c.lookups.Add(1)
-	return c.Accounts.SessionByToken(ctx, hash, now)
+func (w watchedAccounts) LiveSessions(ctx context.Context, hashes []string, now time.Time) ([]string, error) {
+	w.lookups.Add(1)
+	if w.panics.Load() {
+		panic("the fake was told to")
+	}
+	return w.Accounts.LiveSessions(ctx, hashes, now)
 }
 
 // inBubble runs a test in which ada follows a room that she made.
@@ -85,7 +89,7 @@ func inBubble(t *testing.T, answersPings bool, f func(t *testing.T, l *liveRig, 
 		l.rig = newRig(t, func(c *web.Config) {
 			l.hub = &fakeHub{rooms: c.Commands.(*fakeRooms), feeds: map[*fakeFeed]struct{}{}}
 			c.Hub, c.Commands = l.hub, liveRooms{c.Commands.(*fakeRooms), l.hub}
-			c.Accounts = countingAccounts{c.Accounts, &l.lookups}
+			c.Accounts = watchedAccounts{c.Accounts, &l.lookups, &l.panics}
 			now, start := c.Now, time.Now()
 			c.Now = func() time.Time { return now().Add(time.Since(start)) }
 		})
@@ -95,6 +99,11 @@ func inBubble(t *testing.T, answersPings bool, f func(t *testing.T, l *liveRig, 
 		server := &http.Server{Handler: l.server}
 		go func() { _ = server.Serve(net) }()
 		defer server.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = l.server.Run(ctx) })
+		defer running.Wait()
+		defer cancel()
 
 		l.dial = func(p person) *websocket.Conn {
 			d := websocket.Dialer{NetDialContext: net.dial}
@@ -165,11 +174,10 @@ func TestPulse_pingsAndHeartbeats(t *testing.T) {
 		c.heard(func() {
 			require.NoError(t, c.ended)
 			require.GreaterOrEqual(t, len(c.pings), 24)
-			last := time.Duration(0)
-			for _, at := range c.pings {
-				require.LessOrEqual(t, at-last, ping)
-				require.GreaterOrEqual(t, at-last, ping*4/5)
-				last = at
+			require.LessOrEqual(t, c.pings[0], ping)
+			for i, at := range c.pings[1:] {
+				require.LessOrEqual(t, at-c.pings[i], ping)
+				require.GreaterOrEqual(t, at-c.pings[i], ping*4/5)
 			}
 			require.Len(t, c.beats, 24)
 			for i, at := range c.at {
@@ -222,6 +230,24 @@ func TestPulse_aClientsPingsPutNoHeartbeatOff(t *testing.T) {
 	})
 }
 
+func TestPulse_heartbeatTellsOfOnesOwnRoomsOnly(t *testing.T) {
+	inBubble(t, true, func(t *testing.T, l *liveRig, _ domain.RoomID, ada person, c *listener) {
+		elsewhere := &listener{t: t, ws: l.dial(ada), start: c.start} // follows no room
+		var listening sync.WaitGroup
+		listening.Go(elsewhere.listen)
+		passes(10 * time.Minute)
+		c.heard(func() { require.Len(t, c.beats, 24) })
+		elsewhere.heard(func() {
+			require.Len(t, elsewhere.beats, 24)
+			for _, beat := range elsewhere.beats {
+				require.Empty(t, beat.Heads)
+			}
+		})
+		elsewhere.ws.Close()
+		listening.Wait()
+	})
+}
+
 func TestPulse_heartbeatTellsOfALostLastEvent(t *testing.T) {
 	inBubble(t, true, func(t *testing.T, l *liveRig, room domain.RoomID, ada person, c *listener) {
 		_, err := l.rooms.PostMessage(t.Context(), ada.user, room, "k", "the hub does not hear of it")
@@ -235,44 +261,5 @@ func TestPulse_heartbeatTellsOfALostLastEvent(t *testing.T) {
 			require.NoError(t, c.ended)
 			require.EqualValues(t, 1, c.beats[1].Heads[room], "what this connection was given")
 		})
-	})
-}
-
-func TestPulse_findsASessionThatEndedUnheard(t *testing.T) {
-	inBubble(t, true, func(t *testing.T, l *liveRig, _ domain.RoomID, ada person, c *listener) {
-		sessions, err := l.store.Sessions(t.Context(), ada.user.ID, l.clock())
-		require.NoError(t, err)
-		require.NoError(t, l.store.DeleteSession(t.Context(), ada.user.ID, sessions[0].ID))
-		passes(time.Minute)
-		c.heard(func() { require.True(t, websocket.IsCloseError(c.ended, 4001), "%v", c.ended) })
-	})
-}
-
-func TestPulse_connectionsOfASessionShareItsLookups(t *testing.T) {
-	inBubble(t, true, func(t *testing.T, l *liveRig, _ domain.RoomID, ada person, _ *listener) {
-		for range 10 {
-			ws := l.dial(ada)
-			go func() { // answers pings
-				for {
-					if _, _, err := ws.ReadMessage(); err != nil {
-						return
-					}
-				}
-			}()
-		}
-		l.lookups.Store(0)
-		passes(time.Hour)
-		require.LessOrEqual(t, l.lookups.Load(), int64(time.Hour/(30*time.Second)))
-		require.NotZero(t, l.lookups.Load())
-	})
-}
-
-func TestPulse_sessionThatExpires(t *testing.T) {
-	inBubble(t, true, func(t *testing.T, l *liveRig, _ domain.RoomID, _ person, c *listener) {
-		passes(time.Hour)
-		c.heard(func() { require.NoError(t, c.ended) })
-		l.pass(10 * 365 * 24 * time.Hour)
-		passes(time.Minute)
-		c.heard(func() { require.True(t, websocket.IsCloseError(c.ended, 4001), "%v", c.ended) })
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"confab/domain"
 	"confab/web/accounts"
@@ -120,8 +121,14 @@ func New(cfg Config) (*Server, error) {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Run follows what other nodes say about ended sessions until ctx ends.
-func (s *Server) Run(ctx context.Context) error { return s.followControl(ctx) }
+// Run ends the connections whose session has ended, by what other nodes say and by looking
+// for itself, until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.followControl(ctx) })
+	g.Go(func() error { return s.checkSessions(ctx) })
+	return g.Wait()
+}
 
 // Drain makes /readyz answer 503, refuses new WebSockets, tells the clients of the
 // open ones goodbye and closes them. It returns when all are closed or ctx ends.

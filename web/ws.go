@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -80,12 +79,10 @@ type sockets struct {
 	open     map[uint64]*conn // by id
 	ids      uint64
 	draining bool
-	poller   *poller    // nil: no connection is parked
-	outboxes outboxes   // none: a connection is written to by who has something for it
-	turns    chan *conn // to lenders that wait
+	poller   *poller  // nil: no connection is parked
+	outboxes outboxes // none: a connection is written to by who has something for it
+	lenders  lenders
 	running  sync.WaitGroup
-
-	idle atomic.Int32 // lenders that wait
 }
 
 func newSockets(Config) *sockets { return &sockets{open: map[uint64]*conn{}} }
@@ -101,7 +98,7 @@ func (k *sockets) start(c *conn) bool {
 		return false
 	}
 	if len(k.open) == 0 {
-		k.turns = make(chan *conn)
+		k.lenders.keep(idleLenders)
 		k.outboxes = newOutboxes()
 		for _, o := range k.outboxes {
 			k.running.Go(o.run)
@@ -145,7 +142,7 @@ func (k *sockets) remove(c *conn) {
 	defer k.mu.Unlock()
 	delete(k.open, c.id)
 	if len(k.open) == 0 {
-		close(k.turns)
+		k.lenders.keep(0)
 		k.outboxes.close()
 		if k.poller != nil {
 			k.poller.close()

@@ -28,6 +28,7 @@ type liveRig struct {
 
 	// In a bubble:
 	lookups atomic.Int64 // of sessions
+	panics  atomic.Bool  // they do
 	dial    func(person) *websocket.Conn
 }
 

@@ -75,6 +75,18 @@ func (s *MemoryStore) SessionByToken(ctx context.Context, tokenHash string, now 
 	return list[0], nil
 }
 
+// LiveSessions implements domain.Accounts.
+func (s *MemoryStore) LiveSessions(ctx context.Context, tokenHashes []string, now time.Time) ([]string, error) {
+	list, err := s.sessionsWhere(ctx, func(x domain.Session) bool {
+		return slices.Contains(tokenHashes, x.TokenHash) && x.ExpiresAt.After(now)
+	})
+	var live []string
+	for _, x := range list {
+		live = append(live, x.TokenHash)
+	}
+	return live, err
+}
+
 // Sessions implements domain.Accounts.
 func (s *MemoryStore) Sessions(ctx context.Context, user domain.UserID, now time.Time) ([]domain.Session, error) {
 	return s.sessionsWhere(ctx, func(x domain.Session) bool {

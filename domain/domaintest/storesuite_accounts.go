@@ -76,14 +76,26 @@ func (s *storeSuite) testSessions(t *testing.T) {
 		require.Equal(t, want, append([]domain.Session(nil), got...))
 	}
 
+	requireLive := func(now time.Time, want ...string) {
+		t.Helper()
+		got, err := store.LiveSessions(ctx, []string{"t1", "t2", "t3", "none", "t2"}, now)
+		require.NoError(t, err)
+		require.ElementsMatch(t, want, got)
+		got, err = store.LiveSessions(ctx, []string{"t3"}, now)
+		require.NoError(t, err)
+		require.Equal(t, []string{"t3"}, got)
+	}
+
 	got, err := store.SessionByToken(ctx, "t1", now)
 	require.NoError(t, err)
 	require.Equal(t, old, got)
+	requireLive(now, "t1", "t2", "t3")
 	requireSessions(now, old, young)
 
 	later := now.Add(2 * time.Minute)
 	_, err = store.SessionByToken(ctx, "t1", later)
 	require.ErrorIs(t, err, domain.ErrNotFound, "it expired")
+	requireLive(later, "t2", "t3")
 	requireSessions(later, young)
 
 	require.ErrorIs(t, store.DeleteSession(ctx, bob.ID, young.ID), domain.ErrNotFound, "it is not bob's")
@@ -92,6 +104,7 @@ func (s *storeSuite) testSessions(t *testing.T) {
 	require.ErrorIs(t, store.DeleteSession(ctx, ada.ID, young.ID), domain.ErrNotFound, "it is gone")
 	_, err = store.SessionByToken(ctx, "t2", now)
 	require.ErrorIs(t, err, domain.ErrNotFound)
+	requireLive(now, "t1", "t3")
 	requireSessions(now, old)
 
 	got, err = store.SessionByToken(ctx, "t3", now)

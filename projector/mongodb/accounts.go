@@ -73,6 +73,20 @@ func (s *Store) SessionByToken(ctx context.Context, tokenHash string, now time.T
 	return doc.session(), nil
 }
 
+// LiveSessions implements domain.Accounts.
+func (s *Store) LiveSessions(ctx context.Context, tokenHashes []string, now time.Time) ([]string, error) {
+	docs, err := find[sessionDocument](ctx, s.sessions,
+		bson.D{in("_id", tokenHashes), above("expires_at", now)}, nil, 0)
+	if err != nil {
+		return nil, storeError("find sessions", err)
+	}
+	var live []string
+	for _, doc := range docs {
+		live = append(live, doc.TokenHash)
+	}
+	return live, nil
+}
+
 // Sessions implements domain.Accounts.
 func (s *Store) Sessions(ctx context.Context, user domain.UserID, now time.Time) ([]domain.Session, error) {
 	docs, err := find[sessionDocument](ctx, s.sessions,

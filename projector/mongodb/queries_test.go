@@ -71,6 +71,7 @@ func useAll(t *testing.T, s *Store) {
 	check(s.Account(ctx, h.Owner.ID))
 	check(s.AccountByName(ctx, "owner"))
 	check(s.SessionByToken(ctx, "token", now))
+	check(s.LiveSessions(ctx, []string{"token", "other"}, now))
 	check(s.Sessions(ctx, h.Owner.ID, now))
 	require.NoError(t, s.DeleteSession(ctx, h.Owner.ID, "id"))
 	require.NoError(t, s.Rebuild(ctx))

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -56,6 +57,18 @@ func (s *Store) CreateSession(ctx context.Context, x domain.Session) error {
 // SessionByToken implements domain.Accounts.
 func (s *Store) SessionByToken(ctx context.Context, tokenHash string, now time.Time) (domain.Session, error) {
 	return one(ctx, s, "find session", scanSession, selectSession, tokenHash, now.UnixMilli())
+}
+
+// LiveSessions implements domain.Accounts.
+func (s *Store) LiveSessions(ctx context.Context, tokenHashes []string, now time.Time) ([]string, error) {
+	asked, err := json.Marshal(tokenHashes)
+	if err != nil {
+		return nil, storeError("find sessions", err)
+	}
+	return list(ctx, s, "find sessions", func(row scanner) (hash string, err error) {
+		err = row.Scan(&hash)
+		return hash, err
+	}, selectLiveSessions, string(asked), now.UnixMilli())
 }
 
 // Sessions implements domain.Accounts.

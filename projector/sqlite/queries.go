@@ -81,6 +81,9 @@ const (
 	selectSession = `SELECT token_hash, id, user, name, guest, created_at, expires_at, user_agent FROM sessions
 		WHERE token_hash = ? AND expires_at > ?`
 
+	selectLiveSessions = `SELECT token_hash FROM sessions
+		WHERE token_hash IN (SELECT value FROM json_each(?)) AND expires_at > ?`
+
 	selectSessions = `SELECT token_hash, id, user, name, guest, created_at, expires_at, user_agent FROM sessions
 		WHERE user = ? AND expires_at > ? ORDER BY created_at, id`
 

@@ -79,6 +79,7 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	if s.reader, err = sql.Open("sqlite", dataSource(path,
 		"_pragma=busy_timeout(10000)",
 		"_pragma=query_only(1)",
+		"_pragma=cache_size(-512)", // KiB each: what they read is in the system's cache, too
 	)); err != nil {
 		return err
 	}

@@ -149,7 +149,8 @@ func TestQueries_useIndexes(t *testing.T) {
 				var step string
 				require.NoError(t, rows.Scan(&id, &parent, &unused, &step))
 				plan = append(plan, step)
-				if strings.HasPrefix(step, "SCAN") || strings.Contains(step, "TEMP B-TREE") || strings.Contains(step, "AUTOMATIC") {
+				asked := strings.HasPrefix(step, "SCAN json_each VIRTUAL TABLE") // what the query was given
+				if strings.HasPrefix(step, "SCAN") && !asked || strings.Contains(step, "TEMP B-TREE") || strings.Contains(step, "AUTOMATIC") {
 					t.Errorf("not answered by an index: %s", step)
 				}
 			}

@@ -150,10 +150,6 @@ func TestAuthenticate_allWhoAskAtOnceShareALookup(t *testing.T) {
 		var asking sync.WaitGroup
 		ask := func(want domain.Code) {
 			asking.Go(func() {
-				_, err := f.AuthenticateHash(t.Context(), session.TokenHash)
-				require.Equal(t, want, domain.CodeOf(err))
-			})
-			asking.Go(func() {
 				_, err := f.Authenticate(t.Context(), token)
 				require.Equal(t, want, domain.CodeOf(err))
 			})

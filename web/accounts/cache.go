@@ -67,6 +67,21 @@ func (c *cache) put(hash string, s domain.Session, asked time.Time, generation u
 	c.entries[hash] = cached{session: s, until: until}
 }
 
+// tidy gives back the memory of the entries that are too old. A map keeps what it once
+// needed, so those that are left get another.
+func (c *cache) tidy() {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	left := map[string]cached{}
+	for hash, e := range c.entries {
+		if now.Before(e.until) {
+			left[hash] = e
+		}
+	}
+	c.entries = left
+}
+
 func (c *cache) drop(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

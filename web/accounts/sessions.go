@@ -56,16 +56,13 @@ func (s *Service) Authenticate(ctx context.Context, token string) (domain.Sessio
 	if token == "" || len(token) > 128 {
 		return domain.Session{}, errSignIn()
 	}
-	return s.AuthenticateHash(ctx, tokenHash(token))
-}
-
-// AuthenticateHash is Authenticate for who has kept the session's TokenHash only.
-func (s *Service) AuthenticateHash(ctx context.Context, hash string) (domain.Session, error) {
+	hash := tokenHash(token)
 	if session, ok := s.cache.get(hash); ok {
 		return session, nil
 	}
 	// All who ask meanwhile share a lookup, so that a thousand connections of one session
-	// ask the store once; but not one from before a session was ended.
+	// ask the store once when they come back together; but not one from before a session
+	// was ended.
 	now, generation := s.cfg.Now(), s.cache.generation()
 	found, err, _ := s.lookups.Do(fmt.Sprint(generation, hash), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTime)
@@ -87,6 +84,21 @@ func (s *Service) AuthenticateHash(ctx context.Context, hash string) (domain.Ses
 
 func errSignIn() error {
 	return domain.Errorf(domain.CodeUnauthenticated, "there is no valid session; sign in again")
+}
+
+// Live returns which of the sessions with these token hashes stand, as the store has it now.
+func (s *Service) Live(ctx context.Context, tokenHashes []string) (map[string]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	list, err := s.cfg.Store.LiveSessions(ctx, tokenHashes, s.cfg.Now())
+	if err != nil {
+		return nil, storeFailed(err)
+	}
+	live := make(map[string]bool, len(list))
+	for _, hash := range list {
+		live[hash] = true
+	}
+	return live, nil
 }
 
 // Sessions lists the user's sessions, oldest first.
@@ -112,6 +124,9 @@ func (s *Service) End(ctx context.Context, user domain.UserID, id string) error 
 	s.cfg.Ended(ctx, id)
 	return nil
 }
+
+// Tidy gives back what the cache of sessions no longer needs. It is to be called now and then.
+func (s *Service) Tidy() { s.cache.tidy() }
 
 // Forget drops a session from the cache, because it ended elsewhere.
 func (s *Service) Forget(id string) { s.cache.drop(id) }
