@@ -7,9 +7,11 @@ import type { Person } from "./person.ts";
  */
 export async function exactly(bodies: readonly string[], room: string, ...people: Person[]) {
   const posted = async () => (await people[0]!.api.events(room)).filter((e) => e.kind === "message.posted");
-  await expect
-    .poll(async () => (await posted()).length, { timeout: 60_000 })
-    .toBeGreaterThanOrEqual(bodies.length);
+  const missing = async () => {
+    const logged = new Set((await posted()).map((e) => e.body));
+    return bodies.filter((body) => !logged.has(body));
+  };
+  await expect.poll(missing, { timeout: 60_000 }).toStrictEqual([]);
   for (const p of people) await p.allSent();
   const events = await posted();
   same(events.map((e) => e.body ?? "").sort(), [...bodies].sort(), "the log", "what was sent");
