@@ -50,6 +50,16 @@ test("what was sent leaves nothing", () => {
   expect(memory.kept.size).toBe(0);
 });
 
+test("what is sent in a tab takes nothing that is written in another", () => {
+  const [one, other] = [open(), open()];
+  one.set("r", "one");
+  one.set("r", ""); // it was sent
+  other.set("r", "other");
+  other.flush();
+  vi.advanceTimersByTime(300);
+  expect(open().get("r")).toBe("other");
+});
+
 test("the last tab that wrote wins", () => {
   const [one, other] = [open(), open()];
   one.set("r", "one");

@@ -20,12 +20,14 @@ export class Drafts {
     return this.fresh.get(room) ?? this.read(room);
   }
 
-  /** Kept a little later; an empty one is removed. */
+  /** Kept a little later; an empty one is removed at once, or it would take what was written in another tab meanwhile. */
   set(room: string, text: string): void {
     this.fresh.set(room, text);
-    this.timer ??= setTimeout(() => {
-      this.flush();
-    }, DELAY);
+    if (!text) this.flush();
+    else
+      this.timer ??= setTimeout(() => {
+        this.flush();
+      }, DELAY);
   }
 
   /** Keeps now what is not kept yet. */
