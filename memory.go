@@ -21,9 +21,9 @@ func collectEarlier() {
 // giveBack returns memory to the system when the process has become quiet, until ctx ends.
 // The collector runs when the heap has grown enough, or after two minutes, so a server would
 // keep nearly twice what a crowd took that arrived and then sat still. What the last
-// collection found in use says nothing: it may have been in the middle of the crowd. What
-// is free without a collection were stacks, of a crowd that got its heartbeats at once. It
-// costs nothing where much goes on, since there the collector runs anyway.
+// collection found in use says nothing: it may have been in the middle of the crowd. Stacks
+// become free without a collection, those of a crowd that got its heartbeats at once. Where
+// much goes on nothing is given back, since there the collector runs anyway.
 func giveBack(ctx context.Context) error {
 	const (
 		quiet = 5 * time.Second // without a collection
