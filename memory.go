@@ -24,6 +24,10 @@ func collectEarlier() {
 // collection found in use says nothing: it may have been in the middle of the crowd. Stacks
 // become free without a collection, those of a crowd that got its heartbeats at once. Where
 // much goes on nothing is given back, since there the collector runs anyway.
+//
+// It only collects. The runtime's scavenger then returns in small steps what is free beyond a
+// tenth of what was in use before the last collection, hence two of them. debug.FreeOSMemory
+// returns all of it in one, 60 MiB in 230 ms, in which one processor of two does nothing else.
 func giveBack(ctx context.Context) error {
 	const (
 		quiet = 5 * time.Second // without a collection
@@ -31,7 +35,7 @@ func giveBack(ctx context.Context) error {
 	)
 	tick := time.NewTicker(quiet)
 	defer tick.Stop()
-	last, given := memory(), uint64(0)
+	last, given := memory(), memoryUse{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -39,14 +43,15 @@ func giveBack(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now := memory()
-		if now.collections == last.collections && (now.collections != given || now.free > worth) {
+		if now.collections == last.collections && (now.collections != given.collections || now.free > given.free+worth) {
 			runtime.GC()
 			if now = memory(); now.held > now.live+now.live/8+worth {
-				debug.FreeOSMemory() // collects once more: what is pooled survives one collection
+				runtime.GC() // ends also what is pooled
 				now = memory()
 			}
-			given = now.collections
+			given = now
 		}
+		given.free = min(given.free, now.free) // the scavenger is at it
 		last = now
 	}
 }
