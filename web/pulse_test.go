@@ -165,7 +165,8 @@ func (c *listener) heard(f func()) {
 const ping = 25 * time.Second
 
 func passes(d time.Duration) {
-	time.Sleep(d) // synctest: the bubble's clock
+	time.Sleep(d)   // synctest: the bubble's clock
+	synctest.Wait() // for what is due at that very moment
 }
 
 func TestPulse_pingsAndHeartbeats(t *testing.T) {
