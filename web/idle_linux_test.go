@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -158,7 +159,7 @@ func (h *idleHub) waitFor(n int) {
 	}
 }
 
-// join opens a WebSocket, subscribes, and holds nothing but the descriptor that it returns.
+// join opens a WebSocket, is welcomed, subscribes, and holds nothing but the descriptor that it returns.
 func join(tb testing.TB, addr *net.TCPAddr, token string, subscribe []byte) (fd int) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	require.NoError(tb, err)
@@ -167,12 +168,16 @@ func join(tb testing.TB, addr *net.TCPAddr, token string, subscribe []byte) (fd 
 		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n"+
 		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"))
 	require.NoError(tb, err)
-	reply := make([]byte, 4096)
-	n, err := syscall.Read(fd, reply)
+	in := bufio.NewReader(descriptor(fd)) // nothing follows the first frame yet
+	res, err := http.ReadResponse(in, nil)
 	require.NoError(tb, err)
-	res, err := http.ReadResponse(bufio.NewReader(strings.NewReader(string(reply[:n]))), nil)
+	require.Equal(tb, http.StatusSwitchingProtocols, res.StatusCode)
+	head := make([]byte, 2) // of a short frame
+	_, err = io.ReadFull(in, head)
 	require.NoError(tb, err)
-	require.Equal(tb, http.StatusSwitchingProtocols, res.StatusCode, string(reply[:n]))
+	require.Less(tb, head[1], byte(126))
+	_, err = in.Discard(int(head[1]))
+	require.NoError(tb, err)
 	_, err = syscall.Write(fd, subscribe)
 	require.NoError(tb, err)
 	return fd
