@@ -29,18 +29,41 @@ func newFrame(encode func(domain.Record) []byte, rec domain.Record) frame {
 	return f
 }
 
-// join puts frames one behind the other.
-func join(frames []frame) []byte {
-	if len(frames) == 1 {
-		return frames[0].data
+// lay moves frames to one piece of memory, one behind the other, so that any stretch of them
+// can be sent as it is. Nobody's bytes change: those that are shared are copied.
+func lay(frames []frame) {
+	if laid(frames) {
+		return
 	}
-	size := 0
-	for _, f := range frames {
-		size += len(f.data)
-	}
-	data := make([]byte, 0, size)
-	for _, f := range frames {
+	data := make([]byte, 0, size(frames))
+	for i, f := range frames {
+		at := len(data)
 		data = append(data, f.data...)
+		frames[i].data = data[at:]
 	}
-	return data
+}
+
+// laid reports whether the frames lie one behind the other.
+func laid(frames []frame) bool {
+	for i := 1; i < len(frames); i++ {
+		before := frames[i-1].data
+		end := len(before)
+		if cap(before) == end || &before[:end+1][end] != &frames[i].data[0] {
+			return false
+		}
+	}
+	return true
+}
+
+// join returns the bytes of frames that are laid.
+func join(frames []frame) []byte {
+	n := size(frames)
+	return frames[0].data[:n:n]
+}
+
+func size(frames []frame) (bytes int) {
+	for _, f := range frames {
+		bytes += len(f.data)
+	}
+	return bytes
 }

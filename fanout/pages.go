@@ -117,9 +117,7 @@ func (p *pages) loaded(g *page) {
 		p.forget(g)
 		return
 	}
-	for _, f := range g.frames {
-		g.bytes += len(f.data)
-	}
+	g.bytes = size(g.frames)
 	p.bytes += g.bytes
 	for p.bytes > keptBytes && p.kept[0] != g {
 		p.forget(p.kept[0]) // whoever waits for it has it in hand
@@ -150,5 +148,6 @@ func (p *pages) load(ctx context.Context, number uint64) ([]frame, error) {
 			frames = append(frames, newFrame(p.encode, rec))
 		}
 	}
+	lay(frames)
 	return frames, nil
 }

@@ -50,9 +50,7 @@ func (r *ring) append(frames []frame) {
 // grow doubles the buffer: most rooms stay far below the bound.
 func (r *ring) grow() {
 	buf := make([]frame, min(max(8, 2*len(r.buf)), r.maxFrames))
-	for i := range r.n {
-		buf[i] = r.buf[(r.first+i)%len(r.buf)]
-	}
+	copy(buf, r.copied(0, r.n))
 	r.buf, r.first = buf, 0
 }
 
@@ -64,52 +62,89 @@ func (r *ring) jump(last uint64) {
 	r.buf, r.first, r.n, r.bytes = nil, 0, 0, 0
 }
 
-// from returns the frames from seq on, at most maxBytes of them but at least one. It
-// returns none when seq is newer than everything or older than what is held.
+// from returns the frames from seq on, laid for join, at most maxBytes of them but at least
+// one. It returns none when seq is newer than everything or older than what is held.
 func (r *ring) from(seq uint64, maxBytes int) []frame {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if seq > r.last || r.last-seq >= uint64(r.n) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := r.index(seq)
+	if i < 0 {
 		return nil
 	}
-	var frames []frame
-	size := 0
-	for i := r.n - 1 - int(r.last-seq); i < r.n; i++ {
-		f := r.buf[(r.first+i)%len(r.buf)]
-		if size += len(f.data); size > maxBytes && len(frames) > 0 {
+	n, bytes := r.fitting(i, maxBytes)
+	frames := r.copied(i, n)
+	if !laid(frames) && bytes >= r.bytes/4 {
+		// Where one comes back, many do: all of it once, not this part of it for each. All, since
+		// a part would keep the memory of those before it alive, with what they were laid with.
+		r.buf, r.first = r.copied(0, r.n), 0
+		lay(r.buf)
+		frames = r.copied(i, n)
+	}
+	lay(frames)
+	return frames
+}
+
+// index returns the place of event seq, counted from the oldest; -1: it is not held. It is
+// called with mu held.
+func (r *ring) index(seq uint64) int {
+	if seq > r.last || r.last-seq >= uint64(r.n) {
+		return -1
+	}
+	return r.n - 1 - int(r.last-seq)
+}
+
+// fitting returns how many frames from i on have together at most maxBytes, but at least one,
+// and how many bytes these have. It is called with mu held.
+func (r *ring) fitting(i, maxBytes int) (n, bytes int) {
+	for ; i+n < r.n; n++ {
+		f := r.buf[(r.first+i+n)%len(r.buf)]
+		if n > 0 && bytes+len(f.data) > maxBytes {
 			break
 		}
-		frames = append(frames, f)
+		bytes += len(f.data)
+	}
+	return n, bytes
+}
+
+// copied returns n frames from i on. It is called with mu held.
+func (r *ring) copied(i, n int) []frame {
+	frames := make([]frame, n)
+	for j := range frames {
+		frames[j] = r.buf[(r.first+i+j)%len(r.buf)]
 	}
 	return frames
 }
 
 // at returns the frame of an event, if it is held.
 func (r *ring) at(seq uint64) (frame, bool) {
-	frames := r.from(seq, 0)
-	if len(frames) == 0 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	i := r.index(seq)
+	if i < 0 {
 		return frame{}, false
 	}
-	return frames[0], true
+	return r.buf[(r.first+i)%len(r.buf)], true
 }
 
 // held returns all frames.
 func (r *ring) held() []frame {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	frames := make([]frame, r.n)
-	for i := range frames {
-		frames[i] = r.buf[(r.first+i)%len(r.buf)]
-	}
-	return frames
+	return r.copied(0, r.n)
 }
 
 // reaches reports whether somebody who wants seq next can be served from the ring
 // alone, with at most maxBytes.
 func (r *ring) reaches(seq uint64, maxBytes int) bool {
-	if seq > r.lastSeq() {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if seq > r.last {
 		return true
 	}
-	frames := r.from(seq, maxBytes)
-	return len(frames) > 0 && seq+uint64(len(frames)) > r.lastSeq()
+	i := r.index(seq)
+	if i < 0 {
+		return false
+	}
+	n, _ := r.fitting(i, maxBytes)
+	return i+n == r.n
 }

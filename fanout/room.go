@@ -289,12 +289,8 @@ func (r *room) encode(records []domain.Record) int {
 // pass appends r.frames to the ring and writes them to all members, with one call
 // for each.
 func (r *room) pass() {
+	lay(r.frames)
 	data := join(r.frames)
-	rest := data
-	for i := range r.frames { // the ring shares the joined bytes
-		n := len(r.frames[i].data)
-		r.frames[i].data, rest = rest[:n:n], rest[n:]
-	}
 	r.ring.append(r.frames)
 	last := r.ring.last
 	first := last - uint64(len(r.frames)) + 1

@@ -41,8 +41,8 @@ type backlog struct {
 	outbox *outbox // nil: there is none
 
 	mu       sync.Mutex
-	waiting  []byte  // accepted, and not yet taken by the outbox or the drainer
-	buffer   *[]byte // the memory of waiting, of corkBuffers; nil: it is not of those
+	waiting  pieces  // accepted, and not yet taken by the outbox or, the first piece, by the drainer
+	buffer   *[]byte // the memory of the first piece, of corkBuffers; nil: it is not of those
 	pending  int     // bytes accepted and not yet written, those that were taken included
 	queued   bool    // the outbox has it
 	draining bool
@@ -204,7 +204,7 @@ func (b *backlog) write(frames []byte, constant bool, buffer *[]byte) error {
 	if len(frames) == 0 {
 		return nil
 	}
-	b.waiting = append(b.waiting, frames...)
+	b.waiting[0] = append(b.waiting[0], frames...)
 	b.pending += len(frames)
 	if !b.draining {
 		b.startDraining()
@@ -219,13 +219,14 @@ func (b *backlog) queue(frames []byte, constant bool, buffer *[]byte) {
 	}
 	b.pending += len(frames)
 	switch {
-	case len(b.waiting) > 0:
-		b.waiting = append(b.waiting, frames...)
+	case b.waiting.none():
+		b.waiting.add(frames, constant)
+		b.buffer = buffer
+	case buffer != nil:
+		b.waiting.add(frames, false)
 		putBack(buffer)
-	case constant:
-		b.waiting, b.buffer = slices.Clip(frames), buffer // so that append copies it
-	default: // seldom: what answers a client was held
-		b.waiting = slices.Clone(frames)
+	default:
+		b.waiting.add(frames, constant)
 	}
 	if !b.queued {
 		b.queued = true
@@ -235,11 +236,11 @@ func (b *backlog) queue(frames []byte, constant bool, buffer *[]byte) {
 }
 
 // take gives the outbox what waits, and the buffer that it is in, if it is in one.
-func (b *backlog) take() (waits []byte, buffer *[]byte) {
+func (b *backlog) take() (waits pieces, buffer *[]byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	waits, buffer = b.waiting, b.buffer
-	b.waiting, b.buffer = nil, nil
+	b.waiting, b.buffer = pieces{}, nil
 	return waits, buffer
 }
 
@@ -248,20 +249,21 @@ func (b *backlog) wrote(s *uring.Transfer, buffer *[]byte) (more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pending -= s.N
-	switch {
-	case s.Err != nil:
+	if s.Err != nil {
 		_ = b.fail(s.Err)
-	case s.N < len(s.P): // the socket is full
-		b.waiting = append(slices.Clone(s.P[s.N:]), b.waiting...)
+	} else if unsent := s.Unsent(); unsent != nil { // the socket is full
+		for _, p := range b.waiting {
+			unsent = append(unsent, p...)
+		}
 		putBack(b.buffer)
-		b.buffer = nil
+		b.waiting, b.buffer = pieces{unsent}, nil
 		b.startDraining()
 	}
 	putBack(buffer)
 	if b.pending <= backlogSmall {
 		b.signal()
 	}
-	more = len(b.waiting) > 0 && !b.draining
+	more = !b.waiting.none() && !b.draining
 	if !more {
 		b.queued = false
 		b.taken.Done()
@@ -277,7 +279,7 @@ func (b *backlog) startDraining() {
 // fail ends the connection after a failed write. It is called with mu held.
 func (b *backlog) fail(err error) error {
 	b.closed = errors.Join(errClosed, err)
-	b.waiting, b.buffer, b.pending, b.held = nil, nil, 0, nil
+	b.waiting, b.buffer, b.pending, b.held = pieces{}, nil, 0, nil
 	b.signal()
 	b.cut()
 	return b.closed
@@ -288,9 +290,9 @@ func (b *backlog) drain() {
 	var out []byte
 	for {
 		b.mu.Lock()
-		out, b.waiting = b.waiting, out[:0]
+		out, b.waiting[0] = b.waiting[0], out[:0]
 		if len(out) == 0 {
-			b.draining, b.waiting = false, nil
+			b.draining, b.waiting[0] = false, nil
 			_ = b.conn.SetWriteDeadline(time.Time{}) // else its timer would run on
 			b.mu.Unlock()
 			return
@@ -368,6 +370,35 @@ func (b *backlog) idle() (bool, time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.pending == 0 && b.held == nil, b.lastData
+}
+
+// pieces are bytes to be written one behind the other: as many as it takes for a page of
+// history, which all who come back share, to go as it is with an answer before it and one
+// behind it.
+type pieces [3][]byte
+
+const longPiece = 1 << 10 // copying one costs more than another piece
+
+func (p *pieces) none() bool { return len(p[0]) == 0 }
+
+// add puts frames, which are constant or copied, behind the rest.
+func (p *pieces) add(frames []byte, constant bool) {
+	last := len(p) - 1
+	for last > 0 && len(p[last]) == 0 {
+		last--
+	}
+	if !p.none() {
+		if last == len(p)-1 || max(len(p[last]), len(frames)) < longPiece {
+			p[last] = append(p[last], frames...)
+			return
+		}
+		last++
+	}
+	if constant {
+		p[last] = slices.Clip(frames) // so that append copies it
+	} else {
+		p[last] = slices.Clone(frames)
+	}
 }
 
 // nowWriter writes to a socket as much as it takes without blocking.

@@ -6,12 +6,14 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // connected returns a backlog on a TCP socket whose buffer is small.
@@ -185,6 +187,35 @@ type noted struct {
 func (n *noted) SetWriteDeadline(t time.Time) error {
 	n.deadline = t
 	return n.Conn.SetWriteDeadline(t)
+}
+
+// TestPieces: nothing is lost or changed, and a page of history is not copied for what comes
+// before and after it.
+func TestPieces(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var p pieces
+		var all []byte
+		for i := range byte(rapid.IntRange(1, 8).Draw(t, "adds")) {
+			frames := bytes.Repeat([]byte{i}, rapid.SampledFrom([]int{1, 100, longPiece - 1, longPiece, 3 * longPiece}).Draw(t, "size"))
+			all = append(all, frames...)
+			spare := append(frames, "spare"...)
+			constant := rapid.Bool().Draw(t, "constant")
+			p.add(spare[:len(frames)], constant)
+			if !constant {
+				clear(frames)
+			}
+			defer func() { require.Equal(t, "spare", string(spare[len(frames):])) }()
+		}
+		require.Equal(t, all, slices.Concat(p[:]...))
+	})
+
+	var p pieces
+	page := make([]byte, 30<<10)
+	p.add([]byte("subscribed"), false)
+	p.add(page, true)
+	p.add([]byte("caught_up"), false)
+	require.Same(t, &page[0], &p[1][0])
+	require.Equal(t, []string{"subscribed", "caught_up"}, []string{string(p[0]), string(p[2])})
 }
 
 // TestBacklog_leavesNoDeadline: it would fail whoever writes after it.

@@ -129,7 +129,7 @@ func (o *outbox) prepare() {
 	for len(o.sends) < len(o.batch) {
 		b := o.batch[len(o.sends)]
 		p, buffer := b.take()
-		o.sends, o.buffers = append(o.sends, uring.Transfer{FD: noSocket, P: p}), append(o.buffers, buffer)
+		o.sends, o.buffers = append(o.sends, uring.Transfer{FD: noSocket, P: p[0], More: [2][]byte(p[1:])}), append(o.buffers, buffer)
 		if b.now.raw.Control(o.hold) == nil {
 			return
 		}

@@ -122,6 +122,30 @@ func TestOutbox_closedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestOutbox_sendsPieces: what comes before and behind a page goes with it, and not from memory
+// that others have by then.
+func TestOutbox_sendsPieces(t *testing.T) {
+	b, client := connected(t)
+	o := newOutbox(testRing(t)) // nobody runs it yet
+	b.outbox = o
+	page := bytes.Repeat([]byte("page "), 400)
+	require.NoError(t, b.data([]byte("subscribed ")))
+	require.NoError(t, b.events(page))
+	b.cork()
+	require.NoError(t, b.data([]byte("held")))
+	held := *b.held
+	require.NoError(t, b.uncork())
+	require.Same(t, &page[0], &b.waiting[1][0])
+	copy(held, "gone")
+	require.True(t, o.gather())
+	o.write()
+	require.False(t, b.queued, "all was sent")
+	got := make([]byte, 2*len(page))
+	n, err := client.Read(got)
+	require.NoError(t, err)
+	require.Equal(t, "subscribed "+string(page)+"held", string(got[:n]))
+}
+
 // outboxed returns a backlog that an outbox writes for.
 func outboxed(t *testing.T, r *uring.Ring) (*backlog, net.Conn) {
 	b, client := connected(t)

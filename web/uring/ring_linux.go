@@ -22,10 +22,17 @@ type Ring struct {
 	completeHead, completeTail *uint32
 	completions                []completion
 
-	work []Transfer // in hand: the kernel has bare addresses of its memory
+	messages []message  // of the transfers that have more than one piece
+	work     []Transfer // in hand: the kernel has bare addresses of its memory
 }
 
-// submission is struct io_uring_sqe, as IORING_OP_SEND and IORING_OP_RECV read it.
+// message is what sendmsg(2) takes.
+type message struct {
+	header unix.Msghdr
+	pieces [3]unix.Iovec
+}
+
+// submission is struct io_uring_sqe, as IORING_OP_SEND, _SENDMSG and _RECV read it.
 type submission struct {
 	opcode, _     uint8
 	_             uint16
@@ -60,6 +67,7 @@ type ringParams struct {
 
 // From linux/io_uring.h.
 const (
+	opSendMessage   = 9       // IORING_OP_SENDMSG
 	opSend          = 26      // IORING_OP_SEND
 	opReceive       = 27      // IORING_OP_RECV
 	enterGetEvents  = 1       // IORING_ENTER_GETEVENTS
@@ -77,7 +85,7 @@ func New(n int) (*Ring, error) {
 	if errno != 0 {
 		return nil, fmt.Errorf("make a ring: %w", errno)
 	}
-	r := &Ring{fd: int(fd)}
+	r := &Ring{fd: int(fd), messages: make([]message, n)}
 	err := r.share(&p)
 	if err == nil {
 		err = r.try()
@@ -138,7 +146,7 @@ func (r *Ring) try() error {
 	return errors.ErrUnsupported
 }
 
-// Send sends each P, as much as the socket takes at once, possibly nothing. There are at
+// Send sends each P, and More behind it, as much as the socket takes at once, possibly nothing. There are at
 // most as many as the ring was made for, and the descriptors stay open meanwhile.
 func (r *Ring) Send(sends []Transfer) { r.do(opSend, sends) }
 
@@ -149,16 +157,20 @@ func (r *Ring) Receive(receipts []Transfer) { r.do(opReceive, receipts) }
 
 func (r *Ring) do(operation uint8, work []Transfer) {
 	r.work = work // so it is on the heap, where it stays
-	defer func() { r.work = nil }()
+	defer r.let()
 	tail := *r.submitTail
 	for i := range work {
 		t := &work[i]
 		t.N, t.Err = 0, nil
-		r.submissions[(tail+uint32(i))%uint32(len(r.submissions))] = submission{
+		s := submission{
 			opcode: operation, fd: int32(t.FD), userData: uint64(i),
 			addr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(t.P)))), len: uint32(len(t.P)),
 			msgFlags: unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL,
 		}
+		if operation == opSend && len(t.More[0]) > 0 {
+			s.opcode, s.addr, s.len = opSendMessage, uint64(uintptr(unsafe.Pointer(r.messages[i].of(t)))), 1
+		}
+		r.submissions[(tail+uint32(i))%uint32(len(r.submissions))] = s
 	}
 	atomic.StoreUint32(r.submitTail, tail+uint32(len(work)))
 	// The kernel does what it is asked to while it is asked: there is nothing to wait for.
@@ -172,6 +184,27 @@ func (r *Ring) do(operation uint8, work []Transfer) {
 	}
 	// What it did not come to, for want of memory, is as if the socket was not ready.
 	atomic.StoreUint32(r.submitTail, atomic.LoadUint32(r.submitHead))
+}
+
+// let lets go of what was in hand.
+func (r *Ring) let() {
+	for i := range r.work {
+		if len(r.work[i].More[0]) > 0 {
+			r.messages[i] = message{}
+		}
+	}
+	r.work = nil
+}
+
+// of makes the message of a transfer.
+func (m *message) of(t *Transfer) *unix.Msghdr {
+	for i, p := range [...][]byte{t.P, t.More[0], t.More[1]} {
+		m.pieces[i].Base = unsafe.SliceData(p)
+		m.pieces[i].SetLen(len(p))
+	}
+	m.header.Iov = &m.pieces[0]
+	m.header.SetIovlen(len(m.pieces))
+	return &m.header
 }
 
 // reap takes the answers, and returns how many there were.

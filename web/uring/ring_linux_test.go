@@ -53,6 +53,8 @@ func TestRing_send(t *testing.T) {
 			{FD: uintptr(gone), P: []byte("nobody")},
 			{FD: ^uintptr(0), P: []byte("nowhere")},
 			{FD: uintptr(good), P: []byte("hello")},
+			{FD: uintptr(good), P: []byte(", "), More: [2][]byte{[]byte("wor")}},
+			{FD: uintptr(good), P: []byte("l"), More: [2][]byte{[]byte("d"), []byte("!")}},
 		}
 		r.Send(sends)
 		require.NoError(t, sends[0].Err, "a full socket is no error")
@@ -64,16 +66,21 @@ func TestRing_send(t *testing.T) {
 		got := make([]byte, 100)
 		n, err := unix.Read(reader, got)
 		require.NoError(t, err)
-		require.Equal(t, "hello", string(got[:n]))
+		require.Equal(t, "hello, world!", string(got[:n]))
+		for i, unsent := range []string{"waits", "nobody", "nowhere", "", "", ""} {
+			require.Equal(t, unsent, string(sends[i].Unsent()))
+		}
 	}
 
 	_, err := unix.Read(slow, make([]byte, written/2))
 	require.NoError(t, err)
-	sends := []Transfer{{FD: uintptr(full), P: make([]byte, 2*written)}}
+	sends := []Transfer{{FD: uintptr(full), P: []byte("be"), More: [2][]byte{make([]byte, 2*written), []byte("end")}}}
 	r.Send(sends)
 	require.NoError(t, sends[0].Err)
-	require.Greater(t, sends[0].N, 0)
+	require.Greater(t, sends[0].N, 2)
 	require.Less(t, sends[0].N, 2*written, "it sends what fits")
+	unsent := sends[0].Unsent()
+	require.Equal(t, "end", string(unsent[2+2*written-sends[0].N:]))
 }
 
 // TestRing_receive: each receipt of a batch has an outcome of its own, that of recv(2).

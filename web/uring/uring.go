@@ -6,8 +6,20 @@ package uring
 
 // Transfer is what is sent or received on one socket, and what became of it.
 type Transfer struct {
-	FD  uintptr
-	P   []byte
-	N   int   // bytes of P that were sent or received; 0 with a nil Err: the socket is not ready
-	Err error // as of send(2) and recv(2)
+	FD   uintptr
+	P    []byte
+	More [2][]byte // sent behind P; nothing is received into it
+	N    int       // bytes that were sent or received; 0 with a nil Err: the socket is not ready
+	Err  error     // as of send(2) and recv(2)
+}
+
+// Unsent returns a copy of what was not sent; nil if everything was.
+func (t *Transfer) Unsent() (rest []byte) {
+	sent := t.N
+	for _, p := range [...][]byte{t.P, t.More[0], t.More[1]} {
+		n := min(sent, len(p))
+		rest = append(rest, p[n:]...)
+		sent -= n
+	}
+	return rest
 }
