@@ -201,16 +201,16 @@ func (p *Projector) own(ctx context.Context, part domain.Partition, l *lease, lo
 	}
 }
 
-// linger is how long a batch gathers that no ack waits for (Committed) and that is not large
-// already: so that the partitions' batches share a transaction, and an event's way into the
-// store does not share the processor with its way to its receivers, which begins at that
-// moment.
+// linger is how long a batch gathers at most that no ack waits for (Committed) and that is not
+// large already. All partitions wait for the same moment, so that their batches share a
+// transaction, and an event's way into the store seldom shares the processor with its way to
+// its receivers, which begins when it is appended.
 const (
-	linger = 20 * time.Millisecond
+	linger = 25 * time.Millisecond
 	large  = 500 // items
 )
 
-// gather waits for an item, and takes what there is besides after a while, up to n. While
+// gather waits for an item, and takes what there is besides after a while. While
 // a batch is being projected the next one gathers in the channel, so that batches are as
 // large as the store is slow.
 func (p *Projector) gather(ctx context.Context, in <-chan item) ([]item, error) {
@@ -225,7 +225,7 @@ func (p *Projector) gather(ctx context.Context, in <-chan item) ([]item, error) 
 		return nil, ctx.Err()
 	}
 	if p.cfg.Committed == nil && len(in) < large {
-		sleep(ctx, linger)
+		sleep(ctx, linger-time.Duration(time.Now().UnixNano())%linger) // until a multiple of it
 	}
 	batch := append(make([]item, 0, 1+len(in)), first)
 	for len(batch) < p.cfg.BatchSize {

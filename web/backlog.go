@@ -29,22 +29,22 @@ var (
 )
 
 // backlog is the sending side of a connection. To send never waits for the socket: what that
-// takes at once is written, by the outbox or, where there is none, by who sends; the rest is
+// takes at once is written, by an outbox or, where there is none, by who sends; the rest is
 // kept, up to a limit, for a goroutine that lives only as long as something waits, the drainer.
 //
 // It writes whole WebSocket frames, several in one call if they are there, straight
 // to the socket, so that all receivers of a room share the same bytes.
 type backlog struct {
-	conn   net.Conn
-	cut    func() // ends the connection; the reader notices
-	now    nowWriter
-	outbox *outbox // nil: there is none
+	conn     net.Conn
+	cut      func() // ends the connection; the reader notices
+	now      nowWriter
+	outboxes outboxes // one of which writes; empty: there is none
 
 	mu       sync.Mutex
-	waiting  pieces  // accepted, and not yet taken by the outbox or, the first piece, by the drainer
+	waiting  pieces  // accepted, and not yet taken by an outbox or, the first piece, by the drainer
 	buffer   *[]byte // the memory of the first piece, of corkBuffers; nil: it is not of those
 	pending  int     // bytes accepted and not yet written, those that were taken included
-	queued   bool    // the outbox has it
+	queued   bool    // an outbox has it
 	draining bool
 	closed   error         // why nothing is accepted any more
 	closeBy  time.Time     // set with closed: when what waits is given up
@@ -54,7 +54,7 @@ type backlog struct {
 	corked time.Time // since when frames are held; zero: they are not
 	held   *[]byte   // of corkBuffers; nil: nothing is
 
-	taken   sync.WaitGroup // by the outbox
+	taken   sync.WaitGroup // by an outbox
 	drainer sync.WaitGroup
 }
 
@@ -189,7 +189,7 @@ func (b *backlog) wait() {
 // write has frames written, which are constant or copied. buffer, if not nil, is their
 // memory, and goes back when it is no longer needed. It is called with mu held.
 func (b *backlog) write(frames []byte, constant bool, buffer *[]byte) error {
-	if b.outbox != nil && !b.draining {
+	if len(b.outboxes) > 0 && !b.draining {
 		b.queue(frames, constant, buffer)
 		return nil
 	}
@@ -212,7 +212,7 @@ func (b *backlog) write(frames []byte, constant bool, buffer *[]byte) error {
 	return nil
 }
 
-// queue has the outbox write frames, after what it was to write already.
+// queue has an outbox write frames, after what it was to write already.
 func (b *backlog) queue(frames []byte, constant bool, buffer *[]byte) {
 	if len(frames) == 0 {
 		return
@@ -231,11 +231,11 @@ func (b *backlog) queue(frames []byte, constant bool, buffer *[]byte) {
 	if !b.queued {
 		b.queued = true
 		b.taken.Add(1)
-		b.outbox.add(b)
+		b.outboxes.add(b)
 	}
 }
 
-// take gives the outbox what waits, and the buffer that it is in, if it is in one.
+// take gives an outbox what waits, and the buffer that it is in, if it is in one.
 func (b *backlog) take() (waits pieces, buffer *[]byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -244,7 +244,7 @@ func (b *backlog) take() (waits pieces, buffer *[]byte) {
 	return waits, buffer
 }
 
-// wrote is told by the outbox what became of that, and returns whether there is more.
+// wrote is told by an outbox what became of that, and returns whether there is more.
 func (b *backlog) wrote(s *uring.Transfer, buffer *[]byte) (more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

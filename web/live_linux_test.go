@@ -125,7 +125,9 @@ func tcpSinks(tb testing.TB, n int, o *outbox) (sinks []domain.Sink, fds []int) 
 			_, _ = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{client}, make([]byte, 64<<10))
 		})
 		c := newConn(s, server, domain.Session{}, "")
-		c.out.outbox = o
+		if o != nil {
+			c.out.outboxes = outboxes{o}
+		}
 		sinks = append(sinks, &subscription{c: c, room: "room"})
 		raw, err := server.(*net.TCPConn).SyscallConn()
 		require.NoError(tb, err)

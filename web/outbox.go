@@ -29,7 +29,7 @@ type outbox struct {
 
 const noSocket = ^uintptr(0)
 
-// outboxes are as many as processors; a connection has one for all its life.
+// outboxes are as many as processors.
 type outboxes []*outbox
 
 var makeRing = uring.New // tests do without
@@ -56,12 +56,19 @@ func newOutbox(ring *uring.Ring) *outbox {
 	return o
 }
 
-// of returns the outbox of a connection; nil if there is none.
-func (boxes outboxes) of(id uint64) *outbox {
-	if len(boxes) == 0 {
-		return nil
+// add has what waits in b written, once: by the first that has not much to do, so that a few
+// take one system call and wake one goroutine, else by the one that has least.
+func (boxes outboxes) add(b *backlog) {
+	to := boxes[0]
+	for _, o := range boxes {
+		if len(to.added) < outboxBatch/2 {
+			break
+		}
+		if len(o.added) < len(to.added) {
+			to = o
+		}
 	}
-	return boxes[id%uint64(len(boxes))]
+	to.added <- b
 }
 
 // close ends the goroutines. Nothing is added any more.
@@ -70,9 +77,6 @@ func (boxes outboxes) close() {
 		close(o.added)
 	}
 }
-
-// add has the outbox write what waits in b, once.
-func (o *outbox) add(b *backlog) { o.added <- b }
 
 // run writes until the outbox is closed.
 func (o *outbox) run() {

@@ -88,7 +88,7 @@ func TestOutbox_closedMeanwhile(t *testing.T) {
 	var clients []net.Conn
 	for range 3 {
 		b, client := connected(t)
-		b.outbox = o
+		b.outboxes = outboxes{o}
 		backlogs, clients = append(backlogs, b), append(clients, client)
 		require.NoError(t, b.data([]byte("for me")))
 	}
@@ -127,7 +127,7 @@ func TestOutbox_closedMeanwhile(t *testing.T) {
 func TestOutbox_sendsPieces(t *testing.T) {
 	b, client := connected(t)
 	o := newOutbox(testRing(t)) // nobody runs it yet
-	b.outbox = o
+	b.outboxes = outboxes{o}
 	page := bytes.Repeat([]byte("page "), 400)
 	require.NoError(t, b.data([]byte("subscribed ")))
 	require.NoError(t, b.events(page))
@@ -146,11 +146,38 @@ func TestOutbox_sendsPieces(t *testing.T) {
 	require.Equal(t, "subscribed "+string(page)+"held", string(got[:n]))
 }
 
+// TestOutboxes_add: a few are written to by one outbox, many by all.
+func TestOutboxes_add(t *testing.T) {
+	boxes := outboxes{newOutbox(testRing(t)), newOutbox(testRing(t)), newOutbox(testRing(t))}
+	lens := func() (n [3]int) {
+		for i, o := range boxes {
+			n[i] = len(o.added)
+		}
+		return n
+	}
+	const few = outboxBatch / 2
+	for range few {
+		boxes.add(new(backlog))
+	}
+	require.Equal(t, [3]int{few, 0, 0}, lens())
+	for range few + 1 {
+		boxes.add(new(backlog))
+	}
+	require.Equal(t, [3]int{few, few, 1}, lens())
+	for range 3*10 + few - 1 {
+		boxes.add(new(backlog))
+	}
+	require.Equal(t, [3]int{few + 10, few + 10, few + 10}, lens())
+	<-boxes[1].added
+	boxes.add(new(backlog))
+	require.Equal(t, [3]int{few + 10, few + 10, few + 10}, lens())
+}
+
 // outboxed returns a backlog that an outbox writes for.
 func outboxed(t *testing.T, r *uring.Ring) (*backlog, net.Conn) {
 	b, client := connected(t)
 	o := newOutbox(r)
-	b.outbox = o
+	b.outboxes = outboxes{o}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

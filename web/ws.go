@@ -108,7 +108,7 @@ func (k *sockets) start(c *conn) bool {
 	k.ids++
 	c.id = k.ids
 	if c.out.now.raw != nil {
-		c.out.outbox = k.outboxes.of(c.id)
+		c.out.outboxes = k.outboxes
 		if poller := k.polling(); poller != nil {
 			_ = c.out.now.raw.Control(func(fd uintptr) { c.watched = poller.watch(fd, c.id) == nil })
 		}
