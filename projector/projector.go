@@ -210,9 +210,9 @@ const (
 	large  = 500 // items
 )
 
-// gather waits for an item, and takes what there is besides after a while. While
-// a batch is being projected the next one gathers in the channel, so that batches are as
-// large as the store is slow.
+// gather waits for an item, and takes what there is besides after a while. While a batch is
+// being projected the next one gathers in the channel, so that batches are as large as the
+// store is slow.
 func (p *Projector) gather(ctx context.Context, in <-chan item) ([]item, error) {
 	var first item
 	select {

@@ -218,15 +218,12 @@ func (b *backlog) queue(frames []byte, constant bool, buffer *[]byte) {
 		return
 	}
 	b.pending += len(frames)
-	switch {
-	case b.waiting.none():
+	if b.waiting.none() {
 		b.waiting.add(frames, constant)
 		b.buffer = buffer
-	case buffer != nil:
-		b.waiting.add(frames, false)
+	} else {
+		b.waiting.add(frames, constant && buffer == nil)
 		putBack(buffer)
-	default:
-		b.waiting.add(frames, constant)
 	}
 	if !b.queued {
 		b.queued = true

@@ -146,8 +146,9 @@ func (r *Ring) try() error {
 	return errors.ErrUnsupported
 }
 
-// Send sends each P, and More behind it, as much as the socket takes at once, possibly nothing. There are at
-// most as many as the ring was made for, and the descriptors stay open meanwhile.
+// Send sends each P, and More behind it, as much as the socket takes at once, possibly
+// nothing. There are at most as many as the ring was made for, and the descriptors stay open
+// meanwhile.
 func (r *Ring) Send(sends []Transfer) { r.do(opSend, sends) }
 
 // Receive receives into each P, which is not empty, what has come, possibly nothing. Err is io.EOF at the end of
