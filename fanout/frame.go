@@ -4,7 +4,7 @@ import "confab/domain"
 
 // frame is an event as it goes on the wire, built once for everybody.
 type frame struct {
-	data []byte
+	data []byte        // never empty; what is behind it may be the next frame (lay)
 	left domain.UserID // who left the room with this event, else empty
 	// epoch is the one that this event begins, else empty: whoever subscribed before it
 	// may have been given what is not in the history.

@@ -74,8 +74,8 @@ func (r *ring) from(seq uint64, maxBytes int) []frame {
 	n, bytes := r.fitting(i, maxBytes)
 	frames := r.copied(i, n)
 	if !laid(frames) && bytes >= r.bytes/4 {
-		// Where one comes back, many do: all of it once, not this part of it for each. All, since
-		// a part would keep the memory of those before it alive, with what they were laid with.
+		// Where one comes back, many do: once for all of them. The whole ring, since frames that
+		// were left out would keep all alive that they were laid with before.
 		r.buf, r.first = r.copied(0, r.n), 0
 		lay(r.buf)
 		frames = r.copied(i, n)
@@ -93,24 +93,27 @@ func (r *ring) index(seq uint64) int {
 	return r.n - 1 - int(r.last-seq)
 }
 
+// frame returns the i-th from the oldest. It is called with mu held, as are fitting and copied.
+func (r *ring) frame(i int) frame { return r.buf[(r.first+i)%len(r.buf)] }
+
 // fitting returns how many frames from i on have together at most maxBytes, but at least one,
-// and how many bytes these have. It is called with mu held.
+// and how many bytes these have.
 func (r *ring) fitting(i, maxBytes int) (n, bytes int) {
 	for ; i+n < r.n; n++ {
-		f := r.buf[(r.first+i+n)%len(r.buf)]
-		if n > 0 && bytes+len(f.data) > maxBytes {
+		more := len(r.frame(i + n).data)
+		if n > 0 && bytes+more > maxBytes {
 			break
 		}
-		bytes += len(f.data)
+		bytes += more
 	}
 	return n, bytes
 }
 
-// copied returns n frames from i on. It is called with mu held.
+// copied returns n frames from i on.
 func (r *ring) copied(i, n int) []frame {
 	frames := make([]frame, n)
 	for j := range frames {
-		frames[j] = r.buf[(r.first+i+j)%len(r.buf)]
+		frames[j] = r.frame(i + j)
 	}
 	return frames
 }
@@ -123,7 +126,7 @@ func (r *ring) at(seq uint64) (frame, bool) {
 	if i < 0 {
 		return frame{}, false
 	}
-	return r.buf[(r.first+i)%len(r.buf)], true
+	return r.frame(i), true
 }
 
 // held returns all frames.

@@ -59,8 +59,8 @@ func TestRing_model(t *testing.T) {
 	})
 }
 
-// TestRing_shares: a crowd that comes back is given the same memory, and a few that are a
-// little behind leave the ring as it is: else each would keep what its part was laid with.
+// TestRing_shares: a crowd that comes back is given the same memory, for which all of the ring
+// is laid; for a few events it stays as it is.
 func TestRing_shares(t *testing.T) {
 	r := newRing(100, 1<<20)
 	for seq := range uint64(40) {

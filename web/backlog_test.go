@@ -196,13 +196,13 @@ func TestPieces(t *testing.T) {
 		var p pieces
 		var all []byte
 		for i := range byte(rapid.IntRange(1, 8).Draw(t, "adds")) {
-			frames := bytes.Repeat([]byte{i}, rapid.SampledFrom([]int{1, 100, longPiece - 1, longPiece, 3 * longPiece}).Draw(t, "size"))
+			frames := bytes.Repeat([]byte{i + 1}, rapid.SampledFrom([]int{1, 100, longPiece - 1, longPiece, 3 * longPiece}).Draw(t, "size"))
 			all = append(all, frames...)
 			spare := append(frames, "spare"...)
 			constant := rapid.Bool().Draw(t, "constant")
 			p.add(spare[:len(frames)], constant)
 			if !constant {
-				clear(frames)
+				clear(spare[:len(frames)])
 			}
 			defer func() { require.Equal(t, "spare", string(spare[len(frames):])) }()
 		}

@@ -199,7 +199,7 @@ func (r *Ring) let() {
 
 // of makes the message of a transfer.
 func (m *message) of(t *Transfer) *unix.Msghdr {
-	for i, p := range [...][]byte{t.P, t.More[0], t.More[1]} {
+	for i, p := range t.pieces() {
 		m.pieces[i].Base = unsafe.SliceData(p)
 		m.pieces[i].SetLen(len(p))
 	}

@@ -13,10 +13,12 @@ type Transfer struct {
 	Err  error     // as of send(2) and recv(2)
 }
 
+func (t *Transfer) pieces() [3][]byte { return [...][]byte{t.P, t.More[0], t.More[1]} }
+
 // Unsent returns a copy of what was not sent; nil if everything was.
 func (t *Transfer) Unsent() (rest []byte) {
 	sent := t.N
-	for _, p := range [...][]byte{t.P, t.More[0], t.More[1]} {
+	for _, p := range t.pieces() {
 		n := min(sent, len(p))
 		rest = append(rest, p[n:]...)
 		sent -= n
