@@ -59,3 +59,23 @@ func TestReady_asksTheProjector(t *testing.T) {
 	server.Restart()
 	p.ready(t)
 }
+
+// What operators ask is answered at an address of its own, where it is not for everybody;
+// a process that has one ends as well as any.
+func TestServer_debugAddress(t *testing.T) {
+	p := startConfab(t, "debugged", "CONFAB_DATA="+t.TempDir(), "CONFAB_DEBUG_ADDR=127.0.0.1:0").ready(t)
+	debug := p.log.await(t, 0, "listening for debugging", "debug_addr")
+	for _, path := range []string{"/metrics", "/debug/pprof/cmdline"} {
+		for addr, want := range map[string]int{debug: http.StatusOK, p.addr: http.StatusNotFound} {
+			resp, err := http.Get("http://" + addr + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != want {
+				t.Errorf("%s%s: %s, want %d", addr, path, resp.Status, want)
+			}
+		}
+	}
+	p.stop(t)
+}

@@ -122,18 +122,18 @@ func listen(cfg Config, front http.Handler, parts launcher, log *slog.Logger) (s
 		return nil, fmt.Errorf("listen: %w; choose another address with --addr", err)
 	}
 	log.Info("listening", "addr", ln.Addr().String(), "open", browserURL(ln.Addr()))
-	stop = sync.OnceFunc(serveOn(ln, front, parts))
+	stopFront := sync.OnceFunc(serveOn(ln, front, parts))
 	if cfg.DebugAddr == "" {
-		return stop, nil
+		return stopFront, nil
 	}
 	debug, err := net.Listen("tcp", cfg.DebugAddr)
 	if err != nil {
-		stop()
+		stopFront()
 		return nil, fmt.Errorf("listen for debugging: %w; choose another address with --debug-addr", err)
 	}
 	log.Info("listening for debugging", "debug_addr", debug.Addr().String())
 	stopDebug := sync.OnceFunc(serveOn(debug, debugHandler(front), parts))
-	return func() { stop(); stopDebug() }, nil
+	return func() { stopFront(); stopDebug() }, nil
 }
 
 func serveOn(ln net.Listener, h http.Handler, parts launcher) (stop func()) {
