@@ -26,7 +26,7 @@ func (w *worker) fill(ctx context.Context, room domain.RoomID, from, to uint64) 
 		if err != nil {
 			return err
 		}
-		if head <= to {
+		if head < to {
 			return errImplausible
 		}
 	}

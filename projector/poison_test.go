@@ -80,6 +80,26 @@ func TestPoison_leavesATombstoneWhereItsPlaceIsKnown(t *testing.T) {
 	})
 }
 
+func TestPoison_behindAGapThatIsLarge(t *testing.T) {
+	onBoth(t, func(t *testing.T, s server) {
+		f := newFixture(t, s)
+		room := newRoom()
+		f.heads[room] = 5000
+		broken := f.next(room) // the room's newest event, and nobody has projected one of it
+		f.toRoom(broken)
+		broken.Payload = bytes.Replace(broken.Payload, []byte("message 5001"), []byte("message \xff"), 1)
+		f.toLog(broken)
+		want := f.says(newRoom(), 3)
+		f.start()
+		f.archived(want)
+		f.acked()
+		require.Equal(t, []string{"undecodable"}, f.deadReasons())
+		head, err := f.store.Applied(t.Context(), room)
+		require.NoError(t, err)
+		require.EqualValues(t, 5001, head)
+	})
+}
+
 func TestPoison_positionBeyondTheRoomIsNotBelieved(t *testing.T) {
 	onBoth(t, func(t *testing.T, s server) {
 		f := newFixture(t, s)
