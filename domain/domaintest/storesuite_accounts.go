@@ -81,6 +81,11 @@ func (s *storeSuite) testSessions(t *testing.T) {
 		got, err := store.LiveSessions(ctx, []string{"t1", "t2", "t3", "none", "t2"}, now)
 		require.NoError(t, err)
 		require.ElementsMatch(t, want, got)
+		for _, dead := range [][]string{nil, {}, {"none"}} {
+			got, err = store.LiveSessions(ctx, dead, now)
+			require.NoError(t, err)
+			require.Empty(t, got)
+		}
 		got, err = store.LiveSessions(ctx, []string{"t3"}, now)
 		require.NoError(t, err)
 		require.Equal(t, []string{"t3"}, got)

@@ -2,6 +2,8 @@ package mongodb
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -25,15 +27,35 @@ func (s *Store) apply(ctx context.Context, parts []*part) error {
 	g, together := errgroup.WithContext(ctx)
 	g.Go(func() error { _, err := insert(together, s.messages, views.messages, false); return err })
 	g.Go(func() error { _, err := insert(together, s.keys, views.keys, false); return err })
-	g.Go(func() error { return put(together, s.members, views.members, nil) })
+	g.Go(func() error { _, err := put(together, s.members, views.members, nil); return err })
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	// Last: their seq promises that all the rest is there.
-	if err := put(ctx, s.rooms, views.newRooms, views.rooms); err != nil {
+	missed, err := put(ctx, s.rooms, views.newRooms, views.rooms)
+	if err == nil && missed > 0 {
+		err = s.confirm(ctx, append(views.newRooms, views.rooms...))
+	}
+	if err != nil {
 		return err
 	}
 	s.remember(parts)
+	return nil
+}
+
+// confirm returns nil if all of the rooms are as new as these, written by somebody else. Where
+// one is not, somebody has removed what we remember: it is forgotten, and ErrGap.
+func (s *Store) confirm(ctx context.Context, rooms []roomDocument) error {
+	for _, want := range rooms {
+		doc, err := findOne[roomDocument](ctx, s.rooms, bson.D{is("_id", want.ID)})
+		if err != nil && !errors.Is(err, domain.ErrNotFound) {
+			return err
+		}
+		if doc.Seq < want.Seq {
+			s.forget()
+			return fmt.Errorf("room %s is at %d and no longer before %d: %w", want.ID, doc.Seq, want.Seq, domain.ErrGap)
+		}
+	}
 	return nil
 }
 
@@ -87,18 +109,19 @@ func (d roomDocument) version() (any, uint64)   { return d.ID, d.Seq }
 func (d memberDocument) version() (any, uint64) { return d.ID, d.Seq }
 
 // put inserts documents that are probably new, and replaces those of them that are
-// not and the others, unless what is there is as new. There is no upsert in it: two
-// of them may race, and on some servers lose an update.
-func put[T versioned](ctx context.Context, c *mongo.Collection, fresh, known []T) error {
+// not and the others, unless what is there is as new, or there is nothing: it returns how
+// many of those it missed. There is no upsert in it: two of them may race, and on some
+// servers lose an update.
+func put[T versioned](ctx context.Context, c *mongo.Collection, fresh, known []T) (missed int, err error) {
 	duplicates, err := insert(ctx, c, fresh, false)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, i := range duplicates {
 		known = append(known, fresh[i])
 	}
 	if len(known) == 0 {
-		return nil
+		return 0, nil
 	}
 	var writes []mongo.WriteModel
 	for _, doc := range known {
@@ -107,6 +130,9 @@ func put[T versioned](ctx context.Context, c *mongo.Collection, fresh, known []T
 			SetFilter(bson.D{is("_id", id), is("seq", bson.D{is("$lt", seq)})}).
 			SetReplacement(doc))
 	}
-	_, err = c.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false))
-	return err
+	done, err := c.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false))
+	if err != nil {
+		return 0, err
+	}
+	return len(writes) - int(done.MatchedCount), nil
 }

@@ -95,7 +95,9 @@ func is(field string, value any) bson.E { return bson.E{Key: field, Value: value
 
 func above(field string, value any) bson.E { return is(field, bson.D{is("$gt", value)}) }
 
-func in[T any](field string, values []T) bson.E { return is(field, bson.D{is("$in", values)}) }
+func in[T any](field string, values []T) bson.E {
+	return is(field, bson.D{is("$in", append([]T{}, values...))}) // nil would be a null
+}
 
 // ofRoom selects by an _id that begins with the room.
 func ofRoom(room domain.RoomID) bson.D {

@@ -225,3 +225,9 @@ func (s *Store) remember(parts []*part) {
 		s.projected[p.room.ID] = p.room
 	}
 }
+
+func (s *Store) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.projected)
+}

@@ -1,12 +1,18 @@
 package mongodb
 
 import (
+	"context"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"confab/domain"
 	"confab/domain/domaintest"
@@ -61,7 +67,8 @@ func TestProject_afterACrash(t *testing.T) {
 			require.NoError(t, err)
 			_, err = insert(t.Context(), s.keys, v.keys[1:3], false)
 			require.NoError(t, err)
-			require.NoError(t, put(t.Context(), s.members, v.members, nil))
+			_, err = put(t.Context(), s.members, v.members, nil)
+			require.NoError(t, err)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,6 +116,40 @@ func TestRebuild_brokenOff(t *testing.T) {
 	requireComplete(t, restarted, h)
 }
 
+func TestRebuild_brokenOffElsewhere(t *testing.T) {
+	uri, h := mongotest.Server(t), lively()
+	s := openStore(t, uri)
+	require.NoError(t, s.Project(t.Context(), h.Records(1, 8)))
+	require.NoError(t, openStore(t, uri).rooms.Drop(t.Context()))
+
+	require.ErrorIs(t, s.Project(t.Context(), h.Records(9, 0)), domain.ErrGap, "what it remembers of the room is no more")
+	require.NoError(t, s.Project(t.Context(), h.Records(9, 0)))
+	requireComplete(t, s, h)
+}
+
+// TestRebuild_keepsKeysReadable asks for a key after each command of a Rebuild: nodes go on
+// meanwhile, and take a key that is not found for one that was never used.
+func TestRebuild_keepsKeysReadable(t *testing.T) {
+	uri, h := mongotest.Server(t), lively()
+	node := openStore(t, uri)
+	require.NoError(t, node.Project(t.Context(), h.Records(1, 0)))
+	e := h.Events[1]
+	var asked atomic.Int64
+	s, err := open(options.Client().ApplyURI(uri).SetMonitor(&event.CommandMonitor{
+		Succeeded: func(_ context.Context, x *event.CommandSucceededEvent) {
+			asked.Add(1)
+			rec, err := node.FindKey(context.Background(), h.Room, e.Actor.ID, e.Key)
+			assert.NoError(t, err, "after %s", x.CommandName)
+			assert.Equal(t, e.Seq, rec.Seq)
+		},
+	}), uri)
+	require.NoError(t, err)
+	defer s.Close()
+	require.NoError(t, s.Rebuild(t.Context()))
+	require.Greater(t, asked.Load(), int64(5))
+	requireComplete(t, s, h)
+}
+
 func TestProject_aFormerOwnerDoesNoHarm(t *testing.T) {
 	uri, h := mongotest.Server(t), lively()
 	former, owner := openStore(t, uri), openStore(t, uri)
@@ -136,11 +177,20 @@ func TestPut_keepsTheNewer(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, member(want)[0], got)
 	}
-	require.NoError(t, put(t.Context(), s.members, nil, member(1)), "nothing to replace")
-	for _, step := range []struct{ put, want uint64 }{{5, 5}, {4, 5}, {5, 5}, {7, 7}} {
-		require.NoError(t, put(t.Context(), s.members, member(step.put), nil))
+	requirePut := func(want int, fresh, known []memberDocument) {
+		t.Helper()
+		missed, err := put(t.Context(), s.members, fresh, known)
+		require.NoError(t, err)
+		require.Equal(t, want, missed)
+	}
+	requirePut(1, nil, member(1)) // there is nothing to replace
+	for _, step := range []struct {
+		put, want uint64
+		missed    int
+	}{{5, 5, 0}, {4, 5, 1}, {5, 5, 1}, {7, 7, 0}} {
+		requirePut(step.missed, member(step.put), nil)
 		requireSeq(step.want)
-		require.NoError(t, put(t.Context(), s.members, nil, member(step.put)))
+		requirePut(1, nil, member(step.put))
 		requireSeq(step.want)
 	}
 }
@@ -163,6 +213,19 @@ func TestProject_noServerThenOne(t *testing.T) {
 	server.Restart()
 	require.Eventually(t, func() bool { return s.Project(t.Context(), h.Records(4, 0)) == nil }, eventually, tick)
 	requireComplete(t, s, h)
+}
+
+func TestStoreError_isUnavailableWhileAServerComesBack(t *testing.T) {
+	for _, err := range []error{
+		mongo.CommandError{Code: 10107, Name: "NotWritablePrimary"}, // of a read: no label
+		mongo.CommandError{Code: 11600, Name: "InterruptedAtShutdown"},
+		mongo.CommandError{Code: 175, Name: "QueryPlanKilled"},
+		mongo.CommandError{Labels: []string{"TransientTransactionError"}, Message: "connection pool was cleared"},
+		mongo.WriteException{Labels: []string{"RetryableWriteError"}},
+	} {
+		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(storeError("read", err)), "%+v", err)
+	}
+	require.NotEqual(t, domain.CodeUnavailable, domain.CodeOf(storeError("read", mongo.CommandError{Code: 2, Name: "BadValue"})))
 }
 
 func TestOpen_aURIThatMakesNoSense(t *testing.T) {

@@ -19,11 +19,11 @@ func (s *Store) rebuild(ctx context.Context) error {
 	if err := s.ensure(ctx); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	clear(s.projected)
-	s.mu.Unlock()
-	// The rooms first: without them, nothing claims that the rest is complete.
-	for _, view := range []*mongo.Collection{s.rooms, s.members, s.messages, s.keys} {
+	s.forget()
+	// The rooms first: without them, nothing claims that the rest is complete. Keys stay, which
+	// never change, and only those that are missing are added: a node that does not find a key
+	// takes the command for a new one.
+	for _, view := range []*mongo.Collection{s.rooms, s.members, s.messages} {
 		if err := view.Drop(ctx); err != nil {
 			return err
 		}

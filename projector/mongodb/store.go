@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -124,12 +125,20 @@ func storeError(what string, err error) error {
 	return err
 }
 
+// passing are the codes that a read may be repeated after, by MongoDB's specification of
+// retryable reads, and those of a cursor whose collection Rebuild drops.
+var passing = []int{6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 43, 175, 237}
+
 func transient(err error) bool {
 	if _, ok := errors.AsType[topology.ServerSelectionError](err); ok {
 		return true
 	}
-	if labeled, ok := errors.AsType[mongo.LabeledError](err); ok && labeled.HasErrorLabel("RetryableWriteError") {
-		return true // no primary, shutting down, …: the driver has retried it once
+	if e, ok := errors.AsType[mongo.LabeledError](err); ok &&
+		(e.HasErrorLabel("RetryableWriteError") || e.HasErrorLabel("TransientTransactionError")) {
+		return true // no primary, a pool that was just cleared, …: the driver has retried it once
+	}
+	if e, ok := errors.AsType[mongo.ServerError](err); ok && slices.ContainsFunc(passing, e.HasErrorCode) {
+		return true // reads have no label
 	}
 	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.Is(err, mongo.ErrClientDisconnected)
 }
