@@ -138,11 +138,20 @@ func (r *cachedRoom) view(f func(*domain.Room) error) error {
 	return f(r.room)
 }
 
-// set replaces the state.
-func (r *cachedRoom) set(room *domain.Room) {
+// replace replaces the state by one that was read aside, unless, if not forced, it has gone
+// further in the same epoch: whoever has seen a change would see it undone.
+func (r *cachedRoom) replace(room *domain.Room, force bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.replaceLocked(room, force)
+}
+
+func (r *cachedRoom) replaceLocked(room *domain.Room, force bool) bool {
+	if !force && r.room != nil && r.room.EpochSeq == room.EpochSeq && r.room.Seq > room.Seq {
+		return false
+	}
 	r.room = room
+	return true
 }
 
 // begin sets the state of a room that is yet to be created, unless there is a state.
@@ -154,11 +163,12 @@ func (r *cachedRoom) begin(room *domain.Room) {
 	}
 }
 
-// repaired replaces the state by the one that a repair has found.
+// repaired replaces the state by the one that a repair has found, if it is not older: commands
+// go on meanwhile.
 func (r *cachedRoom) repaired(room *domain.Room) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.room = room
+	r.replaceLocked(room, false)
 	r.since = 0
 	r.repairs++
 }

@@ -25,7 +25,7 @@ func TestRooms_boundedByRoomsAndMembers(t *testing.T) {
 		id := domain.UserID(domain.NewID())
 		big.Members[id] = domain.Member{}
 	}
-	kept.set(big)
+	kept.replace(big, true)
 	c.weigh(kept)
 	c.weigh(kept)
 	require.Equal(t, 5, c.len(), "one of weight 6 and four others")
@@ -46,7 +46,21 @@ func TestRooms_oneThatIsTooBigAloneIsKept(t *testing.T) {
 	for range 5 {
 		big.Members[domain.UserID(domain.NewID())] = domain.Member{}
 	}
-	r.set(big)
+	r.replace(big, true)
 	c.weigh(r)
 	require.Same(t, r, c.get(r.id))
+}
+
+func TestRoom_aStateNeverGoesBack(t *testing.T) {
+	room := func(epoch, seq uint64) *domain.Room { return &domain.Room{EpochSeq: epoch, Seq: seq} }
+	r := newRooms(3).get(newRoomID())
+	require.True(t, r.replace(room(1, 20), false), "there was none")
+	require.False(t, r.replace(room(1, 19), false), "19 of 20")
+	r.repaired(room(1, 19))
+	require.EqualValues(t, 20, r.version().seq)
+	require.Equal(t, 1, r.version().repairs)
+	r.repaired(room(18, 19))
+	require.EqualValues(t, 19, r.version().seq, "events of an epoch that is over were lost")
+	require.True(t, r.replace(room(18, 7), true))
+	require.EqualValues(t, 7, r.version().seq)
 }

@@ -293,6 +293,40 @@ func TestService_everybodyJoinsAndTalksAtOnce(t *testing.T) {
 	})
 }
 
+// Who is in a private room may read it, and who has left may not, however many others come and
+// go, on a Redis that has lost nothing.
+func TestService_membersComeAndGoAtOnce(t *testing.T) {
+	s := newSystem(t, realRedis(t))
+	nodes := []*Service{s.node(), s.node()}
+	room := s.room(nodes[0], domain.Private)
+	var people errgroup.Group
+	for i := range 24 {
+		u := domain.User{ID: domain.UserID(domain.NewID()), Name: fmt.Sprint("guest ", i)}
+		people.Go(func() error {
+			for try := range 20 {
+				changes, reads := nodes[i%2], nodes[(i+try)%2]
+				if err := changes.AddMember(s.ctx(), ada, room, u); err != nil {
+					return err
+				}
+				if err := reads.CanRead(s.ctx(), u.ID, room); err != nil {
+					return fmt.Errorf("a member: %w", err)
+				}
+				if err := changes.RemoveMember(s.ctx(), u, room, u.ID); err != nil {
+					return err
+				}
+				if reads.CanRead(s.ctx(), u.ID, room) == nil {
+					return errors.New("somebody who has left may read")
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, people.Wait())
+	for _, n := range nodes {
+		require.Zero(t, n.rooms.get(room).version().repairs, "nothing was lost")
+	}
+}
+
 func TestService_stateFromViewsStreamAndArchive(t *testing.T) {
 	s := newSystem(t, miniRedis(t))
 	n := s.node()

@@ -19,28 +19,26 @@ const page = 500
 // It costs one look at the room's meta hash when nothing has changed, and all who come at
 // once share their round trip.
 func (s *Service) freshen(ctx context.Context, r *cachedRoom) error {
-	for range 2 {
-		state, err := s.states.At(ctx, r.id)
-		v := r.version()
-		switch {
-		case err != nil:
-			return domain.Unavailable("Redis", err)
-		case state == 0:
-			return s.repair(ctx, r, v)
-		case v.exists && v.state == state:
-			return nil
-		case v.exists && v.state > state:
-			continue // it was changed here just now; or Redis has lost a change
-		}
+	seen := r.version() // of before the look, which therefore finds this at least
+	state, err := s.states.At(ctx, r.id)
+	if err != nil {
+		return domain.Unavailable("Redis", err)
+	}
+	v := r.version()
+	if state == 0 || seen.exists && seen.state > state { // Redis has lost a change
+		return s.repair(ctx, r, v)
+	}
+	for !v.exists || v.state < state {
 		if err := s.refresh(ctx, r, v); err != nil {
 			return err
 		}
-		if r.version().state >= state {
-			return nil
+		now := r.version()
+		if now.state == v.state { // the change is in no event: the meta hash is wrong
+			return s.repair(ctx, r, now)
 		}
-		break
+		v = now
 	}
-	return s.repair(ctx, r, r.version())
+	return nil
 }
 
 // statesInRedis returns which event was the last to change each room, 0 for a room that is
@@ -92,7 +90,7 @@ func (s *Service) catchUp(ctx context.Context, r *cachedRoom, v version) error {
 	return nil
 }
 
-// refresh reads what has happened since version v, unless somebody else has done so
+// refresh reads what has happened since version v, unless somebody else has found a change
 // meanwhile. It fails with CodeNotFound when there is no such room.
 func (s *Service) refresh(ctx context.Context, r *cachedRoom, v version) error {
 	release, err := hold(ctx, r.reading)
@@ -101,28 +99,19 @@ func (s *Service) refresh(ctx context.Context, r *cachedRoom, v version) error {
 	}
 	defer release()
 	now := r.version()
-	if now.exists && now != v {
+	if now.exists && now.state != v.state { // messages are appended all the time, and say nothing of others
 		return nil
 	}
-	if !now.exists {
-		room, err := viewedRoom(ctx, s.config.Views, r.id)
-		if err != nil {
-			return err
-		}
-		r.set(room)
-	}
-	epoch := r.epochSeq()
-	if err := s.follow(ctx, r); err != nil {
-		return err
-	}
-	if now.exists && r.epochSeq() != epoch {
-		// What the old epoch ended with may not be in the history. The views have it right.
-		room, err := viewedRoom(ctx, s.config.Views, r.id)
-		if err != nil {
-			return err
-		}
-		r.set(room)
+	known := now.exists
+	if known {
+		epoch := r.epochSeq()
 		if err := s.follow(ctx, r); err != nil {
+			return err
+		}
+		known = r.epochSeq() == epoch // else what the old one ended with may not be in the history
+	}
+	if !known {
+		if err := s.reread(ctx, r); err != nil {
 			return err
 		}
 	}
@@ -132,6 +121,26 @@ func (s *Service) refresh(ctx context.Context, r *cachedRoom, v version) error {
 	}
 	s.rooms.weigh(r)
 	return nil
+}
+
+// reread replaces the state by what the views say, and the events after it. Nobody sees it
+// before it is as new as the one that is replaced, which may go on meanwhile.
+func (s *Service) reread(ctx context.Context, r *cachedRoom) error {
+	room, err := viewedRoom(ctx, s.config.Views, r.id)
+	if err != nil {
+		return err
+	}
+	aside := &cachedRoom{id: r.id, room: room}
+	for refused := false; ; refused = true {
+		before := aside.version().seq
+		if err := s.follow(ctx, aside); err != nil {
+			return err
+		}
+		lost := refused && aside.version().seq == before // what the other one has more of
+		if r.replace(room, lost) {
+			return nil
+		}
+	}
 }
 
 // viewedRoom returns the state that the views know, or that before the first event.
