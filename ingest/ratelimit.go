@@ -33,6 +33,8 @@ func newRateLimit(perSecond float64, burst int) *rateLimit {
 
 // allow takes one token of the user, or says in how long there will be one.
 func (l *rateLimit) allow(user domain.UserID, now time.Time) error {
+	l.mu.Lock() // until the token is given back: after another reservation it would not be
+	defer l.mu.Unlock()
 	bucket := l.bucket(user, now)
 	r := bucket.ReserveN(now, 1)
 	wait := r.DelayFrom(now)
@@ -45,9 +47,8 @@ func (l *rateLimit) allow(user domain.UserID, now time.Time) error {
 	return e
 }
 
+// bucket is called with mu held.
 func (l *rateLimit) bucket(user domain.UserID, now time.Time) *rate.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if now.Sub(l.rotated) >= l.refill {
 		// What is in previous was not used for a whole turn: those buckets are full.
 		l.previous, l.current, l.rotated = l.current, map[domain.UserID]*rate.Limiter{}, now

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,20 @@ func TestRateLimit_burstThenRate(t *testing.T) {
 	require.NoError(t, l.allow("bob", now), "a bucket each")
 	require.NoError(t, l.allow("ada", now.Add(100*time.Millisecond)))
 	require.Error(t, l.allow("ada", now.Add(100*time.Millisecond)))
+}
+
+func TestRateLimit_refusalsAtOnceCostNothing(t *testing.T) {
+	l, now := newRateLimit(20, 60), time.Unix(1e9, 0)
+	var connections sync.WaitGroup
+	for range 8 {
+		connections.Go(func() {
+			for range 5000 {
+				_ = l.allow("ada", now)
+			}
+		})
+	}
+	connections.Wait()
+	require.NoError(t, l.allow("ada", now.Add(50*time.Millisecond)), "one more in a twentieth of a second")
 }
 
 func TestRateLimit_forgetsWhoIsQuietAndNobodyElse(t *testing.T) {
