@@ -75,7 +75,8 @@ func (p *repairer) plan(ctx context.Context, found remains, floor uint64) (plan,
 		if seq > after {
 			pl.stream = append(pl.stream, e)
 		}
-		if seq > archived && !logged[seq] {
+		// One block up to the head: searchLog stops where that begins.
+		if seq > archived && (!logged[seq] || len(pl.log) > 0) {
 			pl.log = append(pl.log, e)
 		}
 	}

@@ -121,6 +121,30 @@ func TestRepair(t *testing.T) {
 }
 
 // The hash knows the key, and the event is in the log only.
+// Redis loses the middle of a room and then all of it, and nothing is archived yet: what was
+// logged again after the first loss does not hide what was logged before it.
+func TestRepair_twiceBeforeTheProjector(t *testing.T) {
+	onBoth(t, func(t *testing.T, client redis.UniversalClient) {
+		s := newSystem(t, client)
+		n := s.node()
+		id := s.room(n, domain.Public)
+		story := []string{string(domain.RoomCreated)}
+		says := func() {
+			story = append(story, fmt.Sprint("message ", len(story)+1))
+			s.says(n, ada, id, fmt.Sprint("k", len(story)), story[len(story)-1])
+		}
+		for range 11 {
+			says()
+		}
+		s.redis.XDel(s.ctx(), partition.Room(id), "0-11")
+		s.redis.Del(s.ctx(), partition.Meta(id))
+		says()
+		s.redis.Del(s.ctx(), partition.Room(id), partition.Meta(id))
+		says()
+		require.Equal(t, story, s.checkHistory(id))
+	})
+}
+
 func TestRepair_byAKnownKey(t *testing.T) {
 	s := newSystem(t, miniRedis(t))
 	n := s.node()
