@@ -47,13 +47,12 @@ func (s *Stream) heads(ctx context.Context, rooms []domain.RoomID) ([]uint64, er
 	for i, room := range rooms {
 		answers[i] = p.HGet(ctx, domain.PartitionOf(room, s.partitions).Meta(room), "head")
 	}
-	if _, err := p.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return nil, err
-	}
+	_, _ = p.Exec(ctx) // its error is that of an answer
 	heads := make([]uint64, len(rooms))
 	for i, answer := range answers {
+		// A room in whose place somebody has put something else has none; the others have theirs.
 		head, err := answer.Uint64()
-		if err != nil && !errors.Is(err, redis.Nil) {
+		if err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "WRONGTYPE") {
 			return nil, fmt.Errorf("head of room %s: %w", rooms[i], err)
 		}
 		heads[i] = head

@@ -39,6 +39,9 @@ func TestStream(t *testing.T) {
 			rooms, want = append(rooms, h.Room, domain.RoomID(domain.NewID())), append(want, uint64(1+i%5), 0)
 			put(t, c, 4, h.Records(1, 0)...)
 		}
+		spoiled := domain.RoomID(domain.NewID())
+		require.NoError(t, c.Set(ctx, domain.PartitionOf(spoiled, 4).Meta(spoiled), "x", 0).Err())
+		rooms, want = append(rooms, spoiled), append(want, 0)
 		heads, err := s.Heads(ctx, rooms...)
 		require.NoError(t, err)
 		assert.Equal(t, want, heads)

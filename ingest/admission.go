@@ -158,12 +158,17 @@ func (s *Service) freezeLostOf(ctx context.Context, rooms []*cachedRoom) error {
 		seen[i] = r.version().seq
 		metas[i] = pipe.HMGet(ctx, s.partition(r.id).Meta(r.id), "head", "state", "since")
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return err
-	}
+	_, _ = pipe.Exec(ctx) // its error is that of an answer
 	for i, r := range rooms {
+		meta, err := metas[i].Result()
+		if redis.HasErrorPrefix(err, "WRONGTYPE") { // no hash: whoever needs the room is told
+			continue
+		}
+		if err != nil {
+			return err
+		}
 		found := remains{room: r.id}
-		found.readMeta(metas[i].Val())
+		found.readMeta(meta)
 		if seen[i] == 0 || found.head >= seen[i] && found.meta[2] != "" {
 			continue
 		}

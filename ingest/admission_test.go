@@ -100,6 +100,19 @@ func TestAdmission_holdsAppendsBack(t *testing.T) {
 }
 
 // A Redis that does not say which server it is cannot be held back.
+// A room in whose place somebody has put something else does not keep a server from being admitted.
+func TestAdmission_despiteASpoiledRoom(t *testing.T) {
+	server := domaintest.StartRedis(t)
+	s := newSystem(t, clientOf(t, server.Addr))
+	n := s.gated(server.Addr, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !n.admission.Pending() }, 10*time.Second, time.Millisecond)
+	id := s.room(n.Service, domain.Public)
+	require.NoError(t, s.redis.Set(s.ctx(), partition.Meta(id), "x", 0).Err())
+	require.NoError(t, s.redis.Set(s.ctx(), serverKey, "another", 0).Err())
+	require.Eventually(t, n.admission.Pending, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !n.admission.Pending() }, 10*time.Second, time.Millisecond)
+}
+
 func TestAdmission_withoutRunID(t *testing.T) {
 	server := domaintest.StartRedis(t, "--appendfsync", "no")
 	s := newSystem(t, clientOf(t, server.Addr))
