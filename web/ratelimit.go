@@ -50,23 +50,19 @@ func (l *ipLimits) take(what, who string, lim limit) error {
 		return nil
 	}
 	now := l.now()
-	r := l.bucket(bucketKey{what, who}, lim).ReserveN(now, 1)
-	if wait := r.DelayFrom(now); wait > 0 {
-		r.CancelAt(now)
-		return rateLimited(wait)
-	}
-	return nil
-}
-
-// exhausted reports whether no token is left, without taking one.
-func (l *ipLimits) exhausted(what, who string, lim limit) error {
-	if !l.on {
+	b := l.bucket(bucketKey{what, who}, lim)
+	if b.AllowN(now, 1) {
 		return nil
 	}
-	if t := l.bucket(bucketKey{what, who}, lim).TokensAt(l.now()); t < 1 {
-		return rateLimited(time.Duration((1 - t) * float64(lim.every)))
+	return rateLimited(time.Duration((1 - b.TokensAt(now)) * float64(lim.every)))
+}
+
+// giveBack returns a token that was taken. Reservation.Cancel would not, once others
+// have taken theirs since.
+func (l *ipLimits) giveBack(what, who string, lim limit) {
+	if l.on {
+		l.bucket(bucketKey{what, who}, lim).AllowN(l.now(), -1) // never beyond the burst
 	}
-	return nil
 }
 
 func rateLimited(wait time.Duration) error {

@@ -1,9 +1,11 @@
 package web_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -91,6 +93,35 @@ func TestLimits_failedSignInsPerAccount(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, signIn("ada", "correct horse").status)
 	r.pass(15 * time.Second)
 	signIn("ada", "correct horse").ok(http.StatusCreated)
+}
+
+// However many guess at once, no more is found out than one after the other; who knows the
+// password, or is not told whether, pays nothing.
+func TestLimits_failedSignInsAtOnce(t *testing.T) {
+	r := newRig(t)
+	r.ask("POST", "/api/v1/users", `{"name":"ada","password":"correct horse"}`).ok(http.StatusCreated)
+	atOnce := func(n int, password string) map[int]int {
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		answers := map[int]int{}
+		for i := range n { // each from another address
+			all.Go(func() {
+				a := r.ask("POST", "/api/v1/sessions", `{"name":"ada","password":"`+password+`"}`, from(fmt.Sprintf("198.51.100.%d:1", i)))
+				mu.Lock()
+				defer mu.Unlock()
+				answers[a.status]++
+			})
+		}
+		all.Wait()
+		return answers
+	}
+	require.Equal(t, map[int]int{http.StatusCreated: 20}, atOnce(20, "correct horse"))
+	r.store.Fail(errors.New("gone"))
+	require.Equal(t, map[int]int{http.StatusServiceUnavailable: 20}, atOnce(20, "wrong horse"))
+	r.store.Fail(nil)
+	require.Equal(t, map[int]int{http.StatusUnauthorized: 20, http.StatusTooManyRequests: 20}, atOnce(40, "wrong horse"))
+	r.pass(15 * time.Second)
+	require.Equal(t, map[int]int{http.StatusCreated: 1}, atOnce(1, "correct horse"), "who is refused pays nothing, either")
 }
 
 func TestLimits_off(t *testing.T) {

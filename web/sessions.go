@@ -83,19 +83,20 @@ func (s *Server) postSession(w http.ResponseWriter, r *http.Request) error {
 	if err := s.takeByAddress(r, "sign_in", signInLimit); err != nil {
 		return err
 	}
-	// By account only what fails counts, or anybody could lock everybody out. A name
-	// that is none is counted as it is.
+	// By account only a wrong password counts, or signing in often would lock one out. It
+	// has to be paid for in advance: else all who guess at once would find a token left. A
+	// name that is none is counted as it is.
 	account, err := accounts.NameKey(in.Name)
 	if err != nil {
 		account = "\x00"
 	}
-	if err := s.limits.exhausted("failed", account, failedLimit); err != nil {
+	if err := s.limits.take("failed", account, failedLimit); err != nil {
 		s.metrics.limited.WithLabelValues("failed_sign_in").Inc()
 		return err
 	}
 	token, session, err := s.accounts.SignIn(r.Context(), in.Name, in.Password, r.UserAgent())
-	if domain.CodeOf(err) == domain.CodeUnauthenticated {
-		_ = s.limits.take("failed", account, failedLimit) // it fails already
+	if domain.CodeOf(err) != domain.CodeUnauthenticated {
+		s.limits.giveBack("failed", account, failedLimit)
 	}
 	return s.welcome(w, r, token, session, err)
 }
