@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -137,6 +138,7 @@ func TestErrors_whatIsNotTheClientsBusinessStaysInTheLog(t *testing.T) {
 	r.rooms.set(func(f *fakeRooms) { f.err = domain.Unavailable("the log", errors.New("secret two")) })
 	a = ada.ask("POST", room+"/messages", `{"body":"hi"}`).problem(http.StatusServiceUnavailable, domain.CodeUnavailable)
 	require.NotContains(t, a.raw, "secret")
+	require.Contains(t, r.logged.String(), a.get("request_id").(string))
 	require.NotEmpty(t, a.header.Get("Retry-After"))
 	require.NotZero(t, a.get("retry_after_ms"))
 
@@ -144,6 +146,7 @@ func TestErrors_whatIsNotTheClientsBusinessStaysInTheLog(t *testing.T) {
 	a = ada.ask("POST", room+"/messages", `{"body":"hi"}`).problem(http.StatusInternalServerError, domain.CodeInternal)
 	require.NotContains(t, a.raw, "fake")
 	require.Contains(t, r.logged.String(), "the fake was told to")
+	require.Contains(t, r.logged.String(), a.get("request_id").(string))
 
 	r.rooms.set(func(f *fakeRooms) { f.panics = false })
 	ada.says(room, "still here")
@@ -167,6 +170,7 @@ func TestErrors_storeGoneAndBack(t *testing.T) {
 
 func TestLog_holdsNoSecrets(t *testing.T) {
 	r := newRig(t)
+	r.level.Set(slog.LevelDebug)
 	r.ask("POST", "/api/v1/users", `{"name":"ada","password":"canary horse"}`).ok(http.StatusCreated)
 	a := r.ask("POST", "/api/v1/sessions", `{"name":"ada","password":"canary horse"}`).ok(http.StatusCreated)
 	ada := person{r, userOf(a), a.get("token").(string)}

@@ -44,9 +44,10 @@ func closeCodeOf(c domain.Code) int { return codes[c].closeCode }
 // shown returns what a client may see of err, and logs what it may not. It is the
 // only place where an error turns into something shown, for REST and WebSocket.
 func (s *Server) shown(ctx context.Context, err error) *domain.Error {
+	request := slog.String("request", requestID(ctx)) // which the client was told
 	if e, ok := errors.AsType[*domain.Error](err); ok {
 		if e.Err != nil {
-			s.log.WarnContext(ctx, "request failed", slog.String("code", string(e.Code)), slog.Any("error", err))
+			s.log.WarnContext(ctx, "request failed", request, slog.String("code", string(e.Code)), slog.Any("error", err))
 		}
 		return e
 	}
@@ -54,9 +55,9 @@ func (s *Server) shown(ctx context.Context, err error) *domain.Error {
 		return domain.Errorf(domain.CodeNotFound, "there is no such thing")
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		s.log.WarnContext(ctx, "request ran out of time", slog.Any("error", err))
+		s.log.WarnContext(ctx, "request ran out of time", request, slog.Any("error", err))
 		return domain.Unavailable("the server", err)
 	}
-	s.log.ErrorContext(ctx, "internal error", slog.Any("error", err))
+	s.log.ErrorContext(ctx, "internal error", request, slog.Any("error", err))
 	return domain.Errorf(domain.CodeInternal, "something went wrong on the server; it was logged")
 }

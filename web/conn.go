@@ -36,12 +36,12 @@ const (
 // it can wear out. Everything is sent through the backlog, by this connection's
 // goroutine, the hub's and the timer's.
 type conn struct {
-	s    *Server
-	net  net.Conn
-	in   *inbox // what has come; nil while nothing has
-	out  backlog
-	name string // in the log
+	s   *Server
+	net net.Conn
+	in  *inbox // what has come; nil while nothing has
+	out backlog
 
+	request   string // the id of the one that asked for it
 	user      domain.User
 	session   string // its id
 	tokenHash string
@@ -62,9 +62,9 @@ type conn struct {
 	closing []byte // the close frame, once the connection is to end
 }
 
-func newConn(s *Server, net net.Conn, session domain.Session, name string) *conn {
+func newConn(s *Server, net net.Conn, session domain.Session, request string) *conn {
 	c := &conn{
-		s: s, net: net, name: name,
+		s: s, net: net, request: request,
 		user: session.User, session: session.ID, tokenHash: session.TokenHash,
 	}
 	if kernel, ok := net.(interface{ SetWriteBuffer(int) error }); ok {
@@ -109,7 +109,7 @@ func (c *conn) serve() (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = c.s.crashed(v, debug.Stack())
-			c.end(closeCodeOf(c.s.shown(context.Background(), err).Code), "internal error")
+			c.end(closeCodeOf(c.shown(err).Code), "internal error")
 		}
 	}()
 	if c.ended() {
@@ -119,10 +119,9 @@ func (c *conn) serve() (err error) {
 	if err := c.take(); err != nil || c.in == nil {
 		return err
 	}
-	ctx := context.Background()
 	c.in.to = c
 	for !c.in.empty() {
-		kind, msg, err := c.read(ctx)
+		kind, msg, err := c.read()
 		if kind < opClose { // control has slowed down already
 			c.slowDown()
 		}
@@ -136,10 +135,10 @@ func (c *conn) serve() (err error) {
 		case kind >= opClose:
 		case kind != opText:
 			c.s.metrics.frame("binary")
-			c.refuse(ctx, "", domain.Errorf(domain.CodeInvalid, "this is a binary frame; send JSON in text frames"))
+			c.refuse("", domain.Errorf(domain.CodeInvalid, "this is a binary frame; send JSON in text frames"))
 		default:
 			c.out.cork()
-			c.handle(ctx, msg)
+			c.handle(msg)
 			c.sent(c.out.uncork())
 		}
 		if c.ended() {
@@ -183,7 +182,7 @@ var errTooLarge = errors.New("frame is too large")
 // kind of a control frame, which is dealt with. A message that is too large is answered with
 // an error, and then errTooLarge returned. Any sign of life counts like a pong: the client
 // may be busy sending one long frame.
-func (c *conn) read(ctx context.Context) (kind byte, msg []byte, err error) {
+func (c *conn) read() (kind byte, msg []byte, err error) {
 	box := c.in
 	if kind, err = box.next(); err != nil || kind >= opClose {
 		return kind, nil, err
@@ -207,7 +206,7 @@ func (c *conn) read(ctx context.Context) (kind byte, msg []byte, err error) {
 		return 0, nil, err
 	}
 	c.s.metrics.frame("too_large")
-	c.refuse(ctx, id.ID(), domain.Errorf(domain.CodeTooLarge, "a frame has at most %d bytes", maxFrame))
+	c.refuse(id.ID(), domain.Errorf(domain.CodeTooLarge, "a frame has at most %d bytes", maxFrame))
 	if n == maxDiscard {
 		c.end(closeProtocol, "a frame beyond all limits")
 	}
@@ -215,33 +214,33 @@ func (c *conn) read(ctx context.Context) (kind byte, msg []byte, err error) {
 }
 
 // handle does what a frame asks for.
-func (c *conn) handle(ctx context.Context, msg []byte) {
+func (c *conn) handle(msg []byte) {
 	id, f, err := frames.Decode(msg)
 	if err != nil {
 		c.s.metrics.frame("invalid")
-		c.refuse(ctx, id, err)
+		c.refuse(id, err)
 		return
 	}
 	c.s.metrics.frame(f.Type())
 	switch f := f.(type) {
 	case frames.Subscribe:
-		err = c.subscribe(ctx, f)
+		err = c.subscribe(f)
 	case frames.Unsubscribe:
 		err = c.unsubscribe(f)
 	case frames.Send:
-		err = c.post(ctx, f)
+		err = c.post(f)
 	case frames.Ping:
 		// No data: who pings more often than heartbeats come would never hear one.
 		c.sent(c.out.control(frames.Text(frames.Pong(f))))
 	}
 	if err != nil {
-		c.refuse(ctx, id, err)
+		c.refuse(id, err)
 	}
 }
 
 // post appends a message and acks it. A command that has begun is not called off when
 // the client leaves: it will ask again under the same key.
-func (c *conn) post(ctx context.Context, f frames.Send) error {
+func (c *conn) post(f frames.Send) error {
 	if !domain.ValidID(string(f.Room)) {
 		return domain.ErrRoomNotFound()
 	}
@@ -254,17 +253,22 @@ func (c *conn) post(ctx context.Context, f frames.Send) error {
 }
 
 // refuse tells the client why something was not done.
-func (c *conn) refuse(ctx context.Context, id string, err error) {
-	c.sendError(ctx, frames.Error{ID: id}, err)
+func (c *conn) refuse(id string, err error) {
+	c.sendError(frames.Error{ID: id}, err)
 }
 
-func (c *conn) sendError(ctx context.Context, f frames.Error, err error) {
-	e := c.s.shown(ctx, err)
+func (c *conn) sendError(f frames.Error, err error) {
+	e := c.shown(err)
 	f.Code, f.Message = e.Code, e.Message
 	if e.Code == domain.CodeRateLimited || e.Code == domain.CodeUnavailable {
 		f.RetryAfterMS = spread(e.RetryAfter).Milliseconds()
 	}
 	c.send(f)
+}
+
+// shown is Server.shown for this connection.
+func (c *conn) shown(err error) *domain.Error {
+	return c.s.shown(context.WithValue(context.Background(), requestIDKey{}, c.request), err)
 }
 
 func (c *conn) send(f frames.Frame) {

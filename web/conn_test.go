@@ -227,6 +227,8 @@ func TestConn_whatIsBehindIsAway(t *testing.T) {
 	l.hub.fail(fmt.Errorf("secret reason"))
 	a.says(frames.Subscribe{ID: "3", Room: room})
 	require.NotContains(t, a.refused("3", domain.CodeInternal).Message, "secret")
+	require.NotEmpty(t, a.request)
+	require.Regexp(t, `"internal error".*`+a.request+`.*secret reason`, l.logged.String())
 	l.hub.fail(nil)
 	a.says(frames.Send{ID: "4", Room: room, Body: "hi"})
 	hear[frames.Ack](a)
@@ -243,7 +245,8 @@ func TestConn_panicEndsOneConnection(t *testing.T) {
 	l.rooms.set(func(f *fakeRooms) { f.panics = false })
 	other.says(frames.Send{ID: "1", Room: room, Body: "hi"})
 	hear[frames.Ack](other)
-	require.Contains(t, l.logged.String(), "the fake was told to")
+	require.NotEmpty(t, a.request)
+	require.Regexp(t, a.request+`.*the fake was told to`, l.logged.String())
 }
 
 // TestConn_rudeClients: whatever comes in is answered, the connection lives, and a

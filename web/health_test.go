@@ -55,8 +55,11 @@ func TestMetrics_countByRoute(t *testing.T) {
 	ada := r.guest("ada")
 	ada.ask("GET", ada.makes("Square", domain.Public), "").ok(http.StatusOK)
 	r.ask("TRACE", "/api/v1/me", "")
+	r.rooms.set(func(f *fakeRooms) { f.panics = true })
+	ada.ask("GET", "/api/v1/rooms/"+domain.NewID(), "").ok(http.StatusInternalServerError)
 	a := r.ask("GET", "/metrics", "").ok(http.StatusOK)
 	require.Contains(t, a.raw, `confab_web_request_seconds_count{method="GET",route="/api/v1/rooms/{room}",status="200"} 1`)
+	require.Contains(t, a.raw, `confab_web_request_seconds_count{method="GET",route="/api/v1/rooms/{room}",status="500"} 1`, "a panic, too")
 	require.Contains(t, a.raw, `method="other"`)
 	require.NotContains(t, a.raw, string(ada.user.ID))
 }

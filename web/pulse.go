@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"math/rand/v2"
 	"runtime/debug"
 	"sync"
@@ -86,7 +85,7 @@ func (c *conn) beat() {
 	defer func() {
 		if v := recover(); v != nil {
 			err := c.s.crashed(v, debug.Stack())
-			c.end(closeCodeOf(c.s.shown(context.Background(), err).Code), "internal error")
+			c.end(closeCodeOf(c.shown(err).Code), "internal error")
 		}
 	}()
 	now := time.Now()

@@ -26,6 +26,7 @@ type rig struct {
 	server   *web.Server
 	contract *contract
 	logged   *syncBuffer
+	level    slog.LevelVar // of the log; as in production until it is set
 
 	mu   sync.Mutex
 	now  time.Time
@@ -45,7 +46,7 @@ func newRig(t *testing.T, change ...func(*web.Config)) *rig {
 	cfg := web.Config{
 		Commands: r.rooms, Timeline: r.rooms, Views: store, Accounts: store, Hub: noHub{},
 		Guests: true, Limits: true, Node: "n1", Now: r.clock,
-		Logger: slog.New(slog.NewJSONHandler(r.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger: slog.New(slog.NewJSONHandler(r.logged, &slog.HandlerOptions{Level: &r.level})),
 	}
 	for _, f := range change {
 		f(&cfg)

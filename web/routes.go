@@ -30,7 +30,7 @@ func (s *Server) routes() (http.Handler, error) {
 		r.Handle("/metrics", promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{Registry: s.cfg.Registry}))
 	})
 	r.Route("/api", func(r chi.Router) {
-		r.Use(noStore, s.observed, withTimeout, s.crossOriginGuard)
+		r.Use(noStore, s.observed, s.recovered, withTimeout, s.crossOriginGuard) // recovered again, so that a panic is observed
 		r.NotFound(s.notFound)
 		r.Route("/v1", s.api)
 	})

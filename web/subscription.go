@@ -26,7 +26,7 @@ type subscription struct {
 
 // subscribe begins to follow a room. If the connection follows it already, that one
 // ends first: the client gets nothing more of it before the new "subscribed".
-func (c *conn) subscribe(ctx context.Context, f frames.Subscribe) error {
+func (c *conn) subscribe(f frames.Subscribe) error {
 	if !domain.ValidID(string(f.Room)) {
 		return domain.ErrRoomNotFound()
 	}
@@ -36,7 +36,7 @@ func (c *conn) subscribe(ctx context.Context, f frames.Subscribe) error {
 	} else if others >= maxSubscriptions {
 		return domain.Errorf(domain.CodeInvalid, "a connection follows at most %d rooms; unsubscribe from one, or open another connection", maxSubscriptions)
 	}
-	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	defer cancel()
 	sub := &subscription{c: c, id: f.ID, room: f.Room}
 	from := domain.Cursor{Live: true}
@@ -150,5 +150,5 @@ func (s *subscription) Ended(err error) {
 	if err == nil || s.c.ended() {
 		return
 	}
-	s.c.sendError(context.Background(), frames.Error{ID: s.id, Room: s.room}, err)
+	s.c.sendError(frames.Error{ID: s.id, Room: s.room}, err)
 }

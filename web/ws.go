@@ -39,12 +39,13 @@ func (s *Server) serveWS(w http.ResponseWriter, r *http.Request) {
 			s.writeProblem(w, r, problem{Status: status, Code: domain.CodeInvalid, Detail: reason.Error()}, 0)
 		},
 	}
-	ws, err := upgrader.Upgrade(w, r, nil)
+	id := requestID(r.Context())
+	ws, err := upgrader.Upgrade(w, r, http.Header{"X-Request-Id": {id}}) // w's own headers are not sent
 	if err != nil {
 		return // the client was told
 	}
 	// The handler returns, which gives back net/http's buffers and goroutine, and gorilla's.
-	c := newConn(s, ws.NetConn(), who.Session, requestID(r.Context()))
+	c := newConn(s, ws.NetConn(), who.Session, id)
 	if !s.sockets.start(c) { // the node began to stop just now
 		c.begin()
 		c.goodbye(spread(0))

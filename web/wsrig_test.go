@@ -216,7 +216,8 @@ func (f *fakeFeed) Close() {
 type socket struct {
 	t         *testing.T
 	ws        *websocket.Conn
-	unchecked bool // many frames of a kind are coming; schemas take their time
+	request   string // what the answer to the upgrade called it
+	unchecked bool   // many frames of a kind are coming; schemas take their time
 }
 
 // upgrade asks for a WebSocket and returns what came of it.
@@ -230,10 +231,10 @@ func bearer(p person) http.Header { return http.Header{"Authorization": {"Bearer
 // connects opens a connection and hears the welcome.
 func (l *liveRig) connects(p person) *socket {
 	l.t.Helper()
-	ws, _, err := l.upgrade(bearer(p))
+	ws, res, err := l.upgrade(bearer(p))
 	require.NoError(l.t, err)
 	l.t.Cleanup(func() { ws.Close() })
-	s := &socket{t: l.t, ws: ws}
+	s := &socket{t: l.t, ws: ws, request: res.Header.Get("X-Request-Id")}
 	require.Equal(l.t, p.user, hear[frames.Welcome](s).User)
 	return s
 }
