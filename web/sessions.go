@@ -176,7 +176,8 @@ func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, c caller)
 	if err := s.accounts.End(r.Context(), c.User.ID, id); err != nil {
 		return err
 	}
-	if id == c.ID {
+	cookie, err := r.Cookie(sessionCookie)
+	if id == c.ID && (err != nil || cookie.Value == c.token) { // else the cookie is another session's
 		s.setCookie(w, r, "", time.Unix(0, 0))
 	}
 	w.WriteHeader(http.StatusNoContent)

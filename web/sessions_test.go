@@ -113,6 +113,18 @@ func TestSessions_listAndEnd(t *testing.T) {
 	laptop.ask("GET", "/api/v1/me", "").problem(http.StatusUnauthorized, domain.CodeUnauthenticated)
 }
 
+// A page with a token of its own must not sign out the one that shares its cookies.
+func TestSessions_endingOneLeavesAnothersCookie(t *testing.T) {
+	r := newRig(t)
+	tab, browser := r.guest("tab"), r.guest("browser")
+	cookie := header("Cookie", "session="+browser.token)
+	out := tab.ask("DELETE", "/api/v1/sessions/current", "", cookie).ok(http.StatusNoContent)
+	require.Empty(t, out.header["Set-Cookie"])
+	r.ask("GET", "/api/v1/me", "", cookie).ok(http.StatusOK)
+	out = browser.ask("DELETE", "/api/v1/sessions/current", "", cookie).ok(http.StatusNoContent)
+	require.Negative(t, cookieOf(t, out).MaxAge)
+}
+
 func TestSession_endsAfter30DaysUsedOrNot(t *testing.T) {
 	r := newRig(t)
 	ada := r.guest("ada")
