@@ -63,6 +63,9 @@ func TestRoutes_methodsAndPathsThatAreNone(t *testing.T) {
 	r.ask("PATCH", "/api/v1/me", "").problem(http.StatusMethodNotAllowed, domain.CodeInvalid)
 	a := r.ask("GET", "/api/v1/users", "").problem(http.StatusMethodNotAllowed, domain.CodeInvalid)
 	require.Equal(t, "POST", a.header.Get("Allow"))
+	a = r.ask("POST", "/metrics", "").problem(http.StatusMethodNotAllowed, domain.CodeInvalid)
+	require.Equal(t, "GET, HEAD", a.header.Get("Allow"))
+	r.ask("HEAD", "/metrics", "").ok(http.StatusOK)
 	for _, path := range []string{"/api/v1/nothing", "/api/v2/me", "/api/", "/api/v1/me/", "/api/v1//me", "/api/v1/rooms/x/y/z"} {
 		r.ask("GET", path, "").problem(http.StatusNotFound, domain.CodeNotFound)
 	}

@@ -27,7 +27,7 @@ func (s *Server) routes() (http.Handler, error) {
 	r.With(noStore).Group(func(r chi.Router) {
 		r.Get("/healthz", s.getHealth)
 		r.Get("/readyz", s.getReady)
-		r.Handle("/metrics", promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{Registry: s.cfg.Registry}))
+		r.Get("/metrics", promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{Registry: s.cfg.Registry}).ServeHTTP)
 	})
 	r.Route("/api", func(r chi.Router) {
 		r.Use(noStore, s.observed, s.recovered, withTimeout, s.crossOriginGuard) // recovered again, so that a panic is observed
