@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"sync/atomic"
+	"time"
 
+	"confab/domain"
 	"confab/web"
 )
 
@@ -35,13 +37,13 @@ func (f *front) serve(h http.Handler) { f.server.Store(&h) }
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch h := f.server.Load(); {
 	case f.hideMetrics && r.URL.Path == "/metrics" && !debugging(r):
-		http.NotFound(w, r)
+		web.Refuse(w, r, domain.Errorf(domain.CodeNotFound, "there is nothing at this path"))
 	case h != nil:
 		(*h).ServeHTTP(w, r)
 	case r.URL.Path == "/healthz":
-		writeJSON(w, "application/json", http.StatusOK, map[string]string{"status": "ok"})
+		writeJSON(w, map[string]string{"status": "ok"})
 	default:
-		writeUnavailable(w, []web.ReadyProblem{*f.problem.Load()})
+		unready(w, r, *f.problem.Load())
 	}
 }
 
@@ -49,32 +51,29 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func projectorHandler(b *backends) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, "application/json", http.StatusOK, map[string]string{"status": "ok"})
+		writeJSON(w, map[string]string{"status": "ok"})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if problems := b.problems(r.Context()); len(problems) > 0 {
-			writeUnavailable(w, problems)
+			unready(w, r, problems...)
 			return
 		}
-		writeJSON(w, "application/json", http.StatusOK, web.ReadyStatus{Status: "ready", Warnings: b.warnings(r.Context())})
+		writeJSON(w, web.ReadyStatus{Status: "ready", Warnings: b.warnings(r.Context())})
 	})
 	mux.Handle("GET /metrics", b.metrics())
 	return mux
 }
 
-// writeUnavailable writes the problem of wire.md that web writes when it is not ready.
-func writeUnavailable(w http.ResponseWriter, problems []web.ReadyProblem) {
-	w.Header().Set("Retry-After", "1")
-	writeJSON(w, "application/problem+json", http.StatusServiceUnavailable, map[string]any{
-		"type": "about:blank", "title": "Not available at the moment", "status": http.StatusServiceUnavailable,
-		"code": "unavailable", "detail": "this process cannot serve at the moment; try again", "problems": problems,
-	})
+// unready sends the client away for a while.
+func unready(w http.ResponseWriter, r *http.Request, problems ...web.ReadyProblem) {
+	web.Refuse(w, r, &domain.Error{
+		Code: domain.CodeUnavailable, Message: "this process cannot serve at the moment; try again", RetryAfter: time.Second,
+	}, problems...)
 }
 
-func writeJSON(w http.ResponseWriter, contentType string, status int, v any) {
-	w.Header().Set("Content-Type", contentType)
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // a client that went away needs no answer
 }
 

@@ -30,7 +30,7 @@ func (s *Server) getReady(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, ReadyStatus{Status: "ready", Warnings: s.cfg.Warnings(r.Context())})
 		return
 	}
-	s.writeProblem(w, r, problem{
+	writeProblem(w, r, problem{
 		Status: http.StatusServiceUnavailable, Code: domain.CodeUnavailable,
 		Detail: "this node cannot serve at the moment", Problems: problems,
 	}, time.Second)

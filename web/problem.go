@@ -25,10 +25,18 @@ type problem struct {
 // fail answers with what a client may see of err.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := s.shown(r.Context(), err)
-	s.writeProblem(w, r, problem{Status: statusOf(e.Code), Code: e.Code, Detail: e.Message}, e.RetryAfter)
+	writeProblem(w, r, problem{Status: statusOf(e.Code), Code: e.Code, Detail: e.Message}, e.RetryAfter)
 }
 
-func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, p problem, retryAfter time.Duration) {
+// Refuse answers with e, and why a node is not ready, as a Server would where there is
+// none, or none yet.
+func Refuse(w http.ResponseWriter, r *http.Request, e *domain.Error, problems ...ReadyProblem) {
+	withRequestID(securityHeaders(noStore(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, r, problem{Status: statusOf(e.Code), Code: e.Code, Detail: e.Message, Problems: problems}, e.RetryAfter)
+	})))).ServeHTTP(w, r)
+}
+
+func writeProblem(w http.ResponseWriter, r *http.Request, p problem, retryAfter time.Duration) {
 	p.Type = "urn:confab:problem:" + string(p.Code)
 	p.Title = codes[p.Code].title
 	p.RequestID = requestID(r.Context())

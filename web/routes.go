@@ -19,9 +19,9 @@ var openAPI []byte
 // routes is the server's map.
 func (s *Server) routes() (http.Handler, error) {
 	r := chi.NewRouter()
-	r.Use(withRequestID, s.securityHeaders, s.recovered, s.clientIP(), middleware.GetHead)
+	r.Use(withRequestID, securityHeaders, s.strictTransport, s.recovered, s.clientIP(), middleware.GetHead)
 	r.NotFound(s.notFound)
-	r.MethodNotAllowed(s.methodNotAllowed(r))
+	r.MethodNotAllowed(methodNotAllowed(r))
 
 	r.Get("/ws", s.serveWS) // neither wrapped nor timed: it is hijacked
 	r.With(noStore).Group(func(r chi.Router) {
@@ -69,7 +69,7 @@ func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 }
 
 // methodNotAllowed answers where a path has other methods.
-func (s *Server) methodNotAllowed(routes chi.Routes) http.HandlerFunc {
+func methodNotAllowed(routes chi.Routes) http.HandlerFunc {
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete}
 	return func(w http.ResponseWriter, r *http.Request) {
 		allowed := slices.DeleteFunc(slices.Clone(methods), func(m string) bool {
@@ -79,7 +79,7 @@ func (s *Server) methodNotAllowed(routes chi.Routes) http.HandlerFunc {
 			allowed = append(allowed, http.MethodHead) // by middleware.GetHead
 		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		s.writeProblem(w, r, problem{
+		writeProblem(w, r, problem{
 			Status: http.StatusMethodNotAllowed, Code: domain.CodeInvalid,
 			Detail: "this path does not know the method; it knows " + strings.Join(allowed, ", "),
 		}, 0)

@@ -36,7 +36,7 @@ func (s *Server) serveWS(w http.ResponseWriter, r *http.Request) {
 		Subprotocols:     []string{subprotocol},
 		CheckOrigin:      func(*http.Request) bool { return true }, // done above, and more strictly
 		Error: func(w http.ResponseWriter, r *http.Request, status int, reason error) {
-			s.writeProblem(w, r, problem{Status: status, Code: domain.CodeInvalid, Detail: reason.Error()}, 0)
+			writeProblem(w, r, problem{Status: status, Code: domain.CodeInvalid, Detail: reason.Error()}, 0)
 		},
 	}
 	id := requestID(r.Context())
