@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path/filepath"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -73,11 +74,26 @@ func (b *backends) open(ctx context.Context, say func(component, reason string))
 	for _, weak := range weakSettings(ctx, b.redis.write) {
 		b.log.Warn(weak)
 	}
-	if err := b.await(ctx, say, "store", func() (err error) { b.store, err = b.openStore(ctx); return err }); err != nil {
+	var history string
+	err = b.await(ctx, say, "store", func() error {
+		store, err := b.openStore(ctx)
+		if err != nil {
+			return err
+		}
+		if history, err = store.ID(ctx); err != nil {
+			return errors.Join(err, store.Close())
+		}
+		b.store = store
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	b.onClose(b.store.Close)
-	return nil
+	if b.cfg.embeddedRedis() {
+		return nil // nobody else sees it
+	}
+	return b.await(ctx, say, "redis", func() error { return claimRedis(ctx, b.redis.write, history) })
 }
 
 func (b *backends) redisOptions() (redis.Options, error) {
@@ -103,12 +119,16 @@ func (b *backends) redisTimeout() time.Duration {
 }
 
 func (b *backends) openStore(ctx context.Context) (domain.Store, error) {
-	if b.cfg.MongoURI != "" {
-		return mongodb.Open(ctx, string(b.cfg.MongoURI))
+	if uri := string(b.cfg.MongoURI); uri != "" {
+		store, err := mongodb.Open(ctx, uri)
+		if err != nil && !strings.HasPrefix(uri, "mongodb+srv:") { // that asks a name server
+			err = permanent{err}
+		}
+		return store, err
 	}
-	store, err := sqlite.Open(ctx, filepath.Join(b.cfg.Data, "confab.db"))
-	if err != nil {
-		return nil, permanent{err} // a file does not become better by waiting
+	store, err := sqlite.Open(ctx, b.cfg.database())
+	if err != nil { // a file does not become better by waiting
+		return nil, permanent{fmt.Errorf("%w; --data names another folder", err)}
 	}
 	return store, nil
 }
@@ -200,6 +220,11 @@ type rebuildCmd struct{}
 
 // Run makes the views again from the archive.
 func (rebuildCmd) Run(ctx context.Context, cfg Config, log *slog.Logger) error {
+	if cfg.MongoURI == "" {
+		if _, err := os.Stat(cfg.database()); err != nil {
+			return fmt.Errorf("rebuild: there is no history: %w; --data names the folder", err)
+		}
+	}
 	say := func(component, reason string) { log.Info("waiting", "component", component, "reason", reason) }
 	b, err := openBackends(ctx, cfg, say, log)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ type Config struct {
 	Partitions     int           `default:"16" help:"Parts that the rooms are divided into; fixed when a Redis is used first."`
 	HotWindow      int           `name:"hot-window" default:"1000" help:"Events of each room kept in Redis after they are archived."`
 	Ping           time.Duration `default:"25s" help:"Interval of WebSocket pings and heartbeats."`
-	Drain          time.Duration `default:"10s" help:"How long a stopping node takes to send its clients elsewhere."`
+	Drain          time.Duration `default:"10s" help:"How long a stopping node waits until its clients have gone elsewhere; then it cuts them."`
 }
 
 // Secret is a setting that may hold a password. It prints redacted.
@@ -44,8 +45,8 @@ func (s Secret) String() string {
 		return ""
 	}
 	u, err := url.Parse(string(s))
-	if err != nil {
-		return "***"
+	if err != nil || strings.Count(string(s), "@") > 1 || u.User == nil && strings.Contains(string(s), "@") {
+		return "***" // a password that is not encoded may end anywhere
 	}
 	if u.RawQuery != "" {
 		u.RawQuery = "***" // a driver may take credentials there, too
@@ -58,6 +59,7 @@ func (s Secret) GoString() string { return s.String() }
 
 func (c Config) embeddedRedis() bool  { return c.RedisURL == "" }
 func (c Config) has(role string) bool { return slices.Contains(c.Roles, role) }
+func (c Config) database() string     { return filepath.Join(c.Data, "confab.db") }
 func (c Config) guests() bool {
 	return c.Guests == "on" || c.Guests == "" && c.embeddedRedis()
 }
@@ -79,6 +81,10 @@ func (c Config) Validate() error {
 	}
 	if c.RedisURL != "" && !strings.HasPrefix(string(c.RedisURL), "redis://") && !strings.HasPrefix(string(c.RedisURL), "rediss://") {
 		refuse("redis-url: start it with redis:// or rediss://")
+	} else if !c.embeddedRedis() {
+		if _, err := redisOptions(c.RedisURL); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if c.MongoURI != "" && !strings.HasPrefix(string(c.MongoURI), "mongodb://") && !strings.HasPrefix(string(c.MongoURI), "mongodb+srv://") {
 		refuse("mongo-uri: start it with mongodb:// or mongodb+srv://")
@@ -86,8 +92,11 @@ func (c Config) Validate() error {
 	if c.MongoURI == "" && !(c.has("node") && c.has("projector")) {
 		refuse("roles: the embedded store is seen by this process only, so it needs both roles; set mongo-uri to divide them")
 	}
+	if c.Data == "" && c.MongoURI == "" {
+		refuse("data: name the folder of the embedded store")
+	}
 	for _, o := range c.Origins {
-		if u, err := url.Parse(o); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Path != "" {
+		if u, err := url.Parse(o); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || o != u.Scheme+"://"+u.Host {
 			refuse("origins: %q is not of the form https://host[:port]", o)
 		}
 	}
@@ -109,6 +118,20 @@ func (c Config) Validate() error {
 		refuse("drain: give 0s or more")
 	}
 	return errors.Join(errs...)
+}
+
+// inForce returns the settings with those filled in whose defaults depend on others or on
+// the machine.
+func (c Config) inForce() Config {
+	if c.Node == "" {
+		c.Node, _ = os.Hostname()
+	}
+	if c.guests() {
+		c.Guests = "on"
+	} else {
+		c.Guests = "off"
+	}
+	return c
 }
 
 // Redacted returns the settings as lines NAME=value, without secrets.
@@ -155,6 +178,9 @@ func environment(environ []string) (env, error) {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 			name, value = target, strings.TrimSpace(string(content))
+			if value == "" {
+				return nil, fmt.Errorf("%s_FILE: there is nothing in the file", target)
+			}
 		}
 		if _, twice := e[name]; twice {
 			return nil, fmt.Errorf("%s is given twice, as a value and as a file; keep one of them", name)
@@ -179,7 +205,7 @@ func (e env) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error
 func (e env) checkNames(parser *kong.Kong) error {
 	known := map[string]bool{}
 	for _, flag := range parser.Model.Flags {
-		known[envName(flag.Name)] = true
+		known[envName(flag.Name)] = flag.Name != "help"
 	}
 	for name := range e {
 		if !known[name] {

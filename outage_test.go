@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +73,42 @@ func TestServer_refusesAnotherNumberOfPartitions(t *testing.T) {
 	_, err := runWith(t, append(env, "CONFAB_ADDR=127.0.0.1:0", "CONFAB_PARTITIONS=8"))
 	if err == nil || !strings.Contains(err.Error(), "start with CONFAB_PARTITIONS=16") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Two processes, each with a store of its own, would divide the history of every room.
+func TestServer_refusesTheRedisOfAnotherHistory(t *testing.T) {
+	redis, data := domaintest.StartRedis(t), t.TempDir()
+	env := []string{"CONFAB_REDIS_URL=" + redis.URL, "CONFAB_ADDR=127.0.0.1:0"}
+	p := startConfab(t, "first", append(env, "CONFAB_DATA="+data)...).ready(t)
+	_, err := runWith(t, append(env, "CONFAB_DATA="+t.TempDir()))
+	if err == nil || !strings.Contains(err.Error(), "share a store, too") {
+		t.Errorf("got %v", err)
+	}
+	p.stop(t)
+	startConfab(t, "again", append(env, "CONFAB_DATA="+data)...).ready(t)
+}
+
+func TestServer_refusesAStoreThatNoWaitingMends(t *testing.T) {
+	for name, env := range map[string]string{
+		"folder is a file":   "CONFAB_DATA=run_test.go",
+		"URI makes no sense": "CONFAB_MONGO_URI=mongodb://u:sec/ret@h/db",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := runWith(t, []string{"CONFAB_ADDR=127.0.0.1:0", env}); err == nil {
+				t.Error("it ended well")
+			}
+		})
+	}
+}
+
+func TestRebuild_wantsAHistory(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "misspelt")
+	if _, err := runWith(t, []string{"CONFAB_DATA=" + data}, "rebuild"); err == nil || !strings.Contains(err.Error(), "there is no history") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(data); err == nil {
+		t.Error("it has made the folder")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
 	"strconv"
@@ -63,12 +64,22 @@ func (c redisClients) Close() error {
 func redisOptions(url Secret) (redis.Options, error) {
 	opts, err := redis.ParseURL(string(url))
 	if err != nil {
-		return redis.Options{}, fmt.Errorf("redis-url: %w", err)
+		// What ParseURL says may hold the password.
+		return redis.Options{}, errors.New("redis-url: it is not of the form redis://[user:password@]host[:port][/database]; in a password, write % / # ? @ and spaces percent-encoded")
 	}
 	if opts.TLSConfig != nil {
 		opts.TLSConfig.MinVersion = tls.VersionTLS12
 	}
 	return *opts, nil
+}
+
+// redisLogger takes what go-redis would write to stderr by itself. Whoever needs a Redis that
+// is away says so, too.
+type redisLogger struct{ *slog.Logger }
+
+// Printf implements go-redis' logging interface.
+func (l redisLogger) Printf(ctx context.Context, format string, v ...any) {
+	l.DebugContext(ctx, fmt.Sprintf(format, v...))
 }
 
 // permanent is an error that waiting does not mend.
@@ -93,6 +104,24 @@ func checkRedis(ctx context.Context, c *redis.Client, partitions int) error {
 		return permanent{fmt.Errorf("partitions: this Redis was set up with %d, not %d; start with CONFAB_PARTITIONS=%d", stored, partitions, stored)}
 	}
 	return checkRedisVersion(ctx, c)
+}
+
+const historyKey = "confab:history"
+
+// claimRedis refuses a Redis whose events go into another history. Two processes that each
+// had a store of their own would divide its partitions, and with them the rooms' history.
+func claimRedis(ctx context.Context, c *redis.Client, history string) error {
+	if err := c.SetNX(ctx, historyKey, history, 0).Err(); err != nil {
+		return fmt.Errorf("store which history this is: %w", err)
+	}
+	stored, err := c.Get(ctx, historyKey).Result()
+	if err != nil {
+		return fmt.Errorf("read which history this is: %w", err)
+	}
+	if stored != history {
+		return permanent{fmt.Errorf("this Redis belongs to history %s and the store holds %s: processes that share a Redis share a store, too, by CONFAB_MONGO_URI; for a new history, use an empty Redis", stored, history)}
+	}
+	return nil
 }
 
 // checkRedisVersion wants 7, which lets XADD choose the last part of an id. The

@@ -91,7 +91,7 @@ type configCmd struct{}
 
 // Run prints the settings in the form of an environment file.
 func (configCmd) Run(cfg Config, stdout io.Writer) error {
-	_, err := io.WriteString(stdout, cfg.Redacted())
+	_, err := io.WriteString(stdout, cfg.inForce().Redacted())
 	return err
 }
 

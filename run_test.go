@@ -37,12 +37,21 @@ func TestRun_refusesWhatCannotWork(t *testing.T) {
 		"partitions":               {nil, []string{"--partitions=0"}, "partitions: give 1 to 1024"},
 		"ping":                     {nil, []string{"--ping=1ms"}, "ping: give at least 1s"},
 		"secret as value and file": {[]string{"CONFAB_REDIS_URL=redis://h", "CONFAB_REDIS_URL_FILE=run_test.go"}, nil, "given twice"},
+		"redis url, special chars": {nil, []string{"--redis-url=redis://u:12/canary@h:1/0"}, "percent-encoded"},
+		"redis url, bad escape":    {nil, []string{"--redis-url=redis://u:p%zzcanary@h:1/0"}, "percent-encoded"},
+		"origin with a query":      {nil, []string{"--origins=https://a?x"}, "is not of the form https://host[:port]"},
+		"origin with a user":       {nil, []string{"--origins=https://u:p@a"}, "is not of the form https://host[:port]"},
+		"no folder":                {nil, []string{"--data="}, "data: name the folder"},
+		"help by variable":         {[]string{"CONFAB_HELP=1"}, nil, "CONFAB_HELP is not a setting"},
+		"secret file empty":        {[]string{"CONFAB_REDIS_URL_FILE=/dev/null"}, nil, "there is nothing in the file"},
 		"secret file missing":      {[]string{"CONFAB_REDIS_URL_FILE=/no/such"}, nil, "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := runWith(t, c.environ, append(c.args, "config")...)
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got error %v, want one that says %q", err, c.says)
+			} else if strings.Contains(err.Error(), "canary") {
+				t.Errorf("error %v shows a secret", err)
 			}
 		})
 	}
@@ -64,6 +73,20 @@ func TestRun_configIsPrintedRedacted(t *testing.T) {
 	}
 	if strings.Contains(out, "canary") {
 		t.Errorf("config shows a secret:\n%s", out)
+	}
+}
+
+// A password whose special characters were not encoded ends where nobody knows.
+func TestSecret_isHiddenWhereverItEnds(t *testing.T) {
+	for _, s := range []Secret{"redis://u:12#canary@h:1/0", "redis://u:12/canary@h:1/0", "redis://u:12?canary@h", "redis://u:a@b/canary@h", "redis://u:a%zzcanary@h", "u:canary@h"} {
+		if got := s.String(); strings.Contains(got, "canary") {
+			t.Errorf("%q is shown as %q", string(s), got)
+		}
+	}
+	for _, s := range []Secret{"", "redis://h:1/2", "rediss://[::1]:6379"} {
+		if got := s.String(); got != string(s) {
+			t.Errorf("%q is shown as %q", string(s), got)
+		}
 	}
 }
 

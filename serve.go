@@ -7,9 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"confab/web"
 )
@@ -30,9 +31,7 @@ type serveCmd struct{}
 
 // Run serves until ctx ends.
 func (serveCmd) Run(ctx context.Context, cfg Config, log *slog.Logger) error {
-	if cfg.Node == "" {
-		cfg.Node, _ = os.Hostname()
-	}
+	cfg = cfg.inForce()
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	parts := launcher{ctx: context.WithoutCancel(ctx), fail: fail}
@@ -41,6 +40,7 @@ func (serveCmd) Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 
 func serve(ctx context.Context, cfg Config, parts launcher, log *slog.Logger) error {
 	collectEarlier()
+	redis.SetLogger(redisLogger{log})
 	front := newFront(cfg)
 	stopListening, err := listen(cfg, front, parts, log)
 	if err != nil {

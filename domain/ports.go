@@ -139,6 +139,9 @@ type Store interface {
 	Projection
 	Views
 	Accounts
+	// ID names the history that is kept here. It is made when the store is, or first asked
+	// for, and stays the same for whoever opens it.
+	ID(ctx context.Context) (string, error)
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
 	Close() error

@@ -15,6 +15,7 @@ import (
 // MemoryStore is a domain.Store in memory, for tests. It passes TestStore, and it
 // fails or hangs on demand. It is safe for concurrent use.
 type MemoryStore struct {
+	id         string
 	mu         sync.Mutex
 	fail       error         // of every call
 	failWrites error         // of Project and Rebuild
@@ -52,6 +53,7 @@ func newMemoryViews() memoryViews {
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
 	return &MemoryStore{
+		id:       domain.NewID(),
 		events:   map[domain.RoomID][]domain.Record{},
 		views:    newMemoryViews(),
 		accounts: map[domain.UserID]domain.Account{},
@@ -115,6 +117,15 @@ func (s *MemoryStore) enter(ctx context.Context) error {
 		return s.fail
 	}
 	return nil
+}
+
+// ID implements domain.Store.
+func (s *MemoryStore) ID(ctx context.Context) (string, error) {
+	if err := s.enter(ctx); err != nil {
+		return "", err
+	}
+	s.mu.Unlock()
+	return s.id, nil
 }
 
 // Ping implements domain.Store.

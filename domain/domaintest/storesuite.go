@@ -50,6 +50,7 @@ func TestStore(t *testing.T, open func(t *testing.T) domain.Store, opts ...Store
 		{"rooms are written concurrently", s.testConcurrent},
 		{"accounts have unique names", s.testAccounts},
 		{"sessions end", s.testSessions},
+		{"each has a name of its own", s.testID},
 		{"a restart loses nothing", s.testReopen},
 	} {
 		t.Run(test.name, test.run)
@@ -250,6 +251,20 @@ func (s *storeSuite) testRebuild(t *testing.T) {
 	requireHistory(t, store, b)
 }
 
+func (s *storeSuite) testID(t *testing.T) {
+	seen := map[string]bool{}
+	for range 2 {
+		store := s.open(t)
+		for range 2 {
+			id, err := store.ID(t.Context())
+			require.NoError(t, err)
+			require.NotEmpty(t, id)
+			seen[id] = true
+		}
+	}
+	require.Len(t, seen, 2)
+}
+
 func (s *storeSuite) testReopen(t *testing.T) {
 	store, h := s.open(t), eventfulHistory()
 	if s.reopen == nil {
@@ -264,8 +279,13 @@ func (s *storeSuite) testReopen(t *testing.T) {
 	require.NoError(t, store.CreateAccount(ctx, account))
 	require.NoError(t, store.CreateSession(ctx, session))
 	before := snapshotOf(t, store, h.Room, h.Owner.ID)
+	id, err := store.ID(ctx)
+	require.NoError(t, err)
 
 	store = s.reopen(t, store)
+	sameID, err := store.ID(ctx)
+	require.NoError(t, err)
+	require.Equal(t, id, sameID)
 	require.Equal(t, before, snapshotOf(t, store, h.Room, h.Owner.ID))
 	got, err := store.AccountByName(ctx, "owner")
 	require.NoError(t, err)

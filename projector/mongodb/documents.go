@@ -82,6 +82,11 @@ type sessionDocument struct {
 	UserAgent string        `bson:"user_agent"`
 }
 
+type historyDocument struct {
+	ID   string `bson:"_id"` // there is one
+	Name string `bson:"name"`
+}
+
 // position is the _id of what a room has at a seq. Positions sort like seqs.
 func position(room domain.RoomID, seq uint64) string { return fmt.Sprintf("%s:%020d", room, seq) }
 

@@ -60,6 +60,7 @@ func useAll(t *testing.T, s *Store) {
 	require.NoError(t, s.Project(ctx, h.Records(1, 0)))
 	require.NoError(t, s.CreateAccount(ctx, account))
 	require.NoError(t, s.CreateSession(ctx, session))
+	check(s.ID(ctx))
 	check(s.Head(ctx, h.Room))
 	check(s.Range(ctx, h.Room, 1, 2))
 	check(s.FindKey(ctx, h.Room, h.Owner.ID, h.Events[1].Key))
@@ -138,7 +139,7 @@ func TestQueries_haveAnIndex(t *testing.T) {
 	s, r := openRecorded(t, mongotest.Server(t))
 	useAll(t, s)
 	indexes := map[string][][]string{}
-	for _, c := range []string{"events", "rooms", "members", "messages", "keys", "users", "sessions"} {
+	for _, c := range []string{"events", "rooms", "members", "messages", "keys", "users", "sessions", "history"} {
 		indexes[c] = [][]string{{"_id"}}
 	}
 	for c, models := range s.indexes() {

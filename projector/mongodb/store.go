@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
@@ -30,8 +31,8 @@ const (
 
 // Store is a domain.Store in a MongoDB database. It is safe for concurrent use.
 type Store struct {
-	client                                                     *mongo.Client
-	events, rooms, members, messages, keys, accounts, sessions *mongo.Collection
+	client                                                              *mongo.Client
+	events, rooms, members, messages, keys, accounts, sessions, history *mongo.Collection
 
 	ensuring chan struct{} // a lock that a context can stop waiting for
 	ensured  bool          // the indexes exist
@@ -87,10 +88,21 @@ func open(o *options.ClientOptions, uri string) (*Store, error) {
 		client: client,
 		events: db.Collection("events"), rooms: db.Collection("rooms"), members: db.Collection("members"),
 		messages: db.Collection("messages"), keys: db.Collection("keys"),
-		accounts: db.Collection("users"), sessions: db.Collection("sessions"),
+		accounts: db.Collection("users"), sessions: db.Collection("sessions"), history: db.Collection("history"),
 		ensuring:  make(chan struct{}, 1),
 		projected: map[domain.RoomID]domain.Room{},
 	}, nil
+}
+
+// ID implements domain.Store. Of those who ask first at once, one names it.
+func (s *Store) ID(ctx context.Context) (string, error) {
+	const only = "history"
+	_, err := insert(ctx, s.history, []historyDocument{{only, domain.NewID()}}, true)
+	var doc historyDocument
+	if err == nil {
+		doc, err = findOne[historyDocument](ctx, s.history, bson.D{is("_id", only)})
+	}
+	return doc.Name, storeError("name the history", err)
 }
 
 // Ping reports whether the server answers.

@@ -3,6 +3,8 @@ package sqlite
 // Every statement on rows. Each is answered by an index: a test asks SQLite for the
 // plan of all constants in this file.
 const (
+	selectID = `SELECT id FROM history WHERE one = 1`
+
 	selectHead = `SELECT last FROM blocks WHERE room = ? ORDER BY first DESC LIMIT 1`
 
 	// The block that an event is in is the last one that begins before the next event.

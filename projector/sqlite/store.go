@@ -113,6 +113,11 @@ func (s *Store) close() error {
 	return errors.Join(append(errs, s.lock.Close())...)
 }
 
+// ID implements domain.Store.
+func (s *Store) ID(ctx context.Context) (string, error) {
+	return one(ctx, s, "read the history's id", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, selectID)
+}
+
 // Ping reports whether the file can be read.
 func (s *Store) Ping(ctx context.Context) error {
 	var n int64
