@@ -25,7 +25,7 @@ EVENTS ?= 1000000
 
 .PHONY: help
 help: ## List the verbs
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
 
 .PHONY: run
 run: ## Run the server on :8080; it needs nothing but Go

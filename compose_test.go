@@ -3,6 +3,7 @@ package main
 import (
 	"net/netip"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,10 +43,14 @@ func TestCompose_services(t *testing.T) {
 	if got := p.ServiceNames(); !slices.Equal(got, want) {
 		t.Fatalf("services %v, want %v", got, want)
 	}
+	var builders []string
 	pinned := regexp.MustCompile(`^[a-z]+:\d+\.\d+\.\d+(-alpine)?$`)
 	for name, s := range p.Services {
-		if s.Build == nil && !pinned.MatchString(s.Image) {
-			t.Errorf("%s: image %q is not pinned to a version", name, s.Image)
+		if s.Build != nil {
+			builders = append(builders, s.Image)
+		}
+		if ours := slices.Contains(confabServices, name); ours != (s.Image == "confab:local") || !ours && !pinned.MatchString(s.Image) {
+			t.Errorf("%s: image %q is neither ours nor pinned to a version", name, s.Image)
 		}
 		if s.HealthCheck == nil || len(s.HealthCheck.Test) < 2 {
 			t.Errorf("%s has no health check", name)
@@ -64,6 +69,9 @@ func TestCompose_services(t *testing.T) {
 		if len(s.Ports) > 0 && (name != "nginx" || len(s.Ports) != 1 || s.Ports[0].Published != "8080") {
 			t.Errorf("%s publishes %v", name, s.Ports)
 		}
+	}
+	if !slices.Equal(builders, []string{"confab:local"}) {
+		t.Errorf("%q are built", builders)
 	}
 	if !p.Networks["data"].Internal || p.Services["nginx"].Networks["data"] != nil {
 		t.Error("the data network is open")
@@ -193,6 +201,21 @@ func TestDockerfile(t *testing.T) {
 	}
 	if !strings.Contains(string(text), "CGO_ENABLED=0") {
 		t.Error("a program that is linked dynamically does not start in an empty image")
+	}
+	ignore, err := os.ReadFile(".dockerignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dep := range strings.Lines(string(deps)) {
+		folder, ours := strings.CutPrefix(strings.TrimSpace(dep), "confab/")
+		folder, _, _ = strings.Cut(folder, "/")
+		if ours && !strings.Contains(string(ignore), "\n!"+folder+"\n") {
+			t.Errorf("the image is built without %s: .dockerignore", folder)
+		}
 	}
 	language := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(gomod)[1]
 	if !regexp.MustCompile(`FROM golang:` + regexp.QuoteMeta(string(language)) + `\.\d+-alpine AS`).Match(text) {
