@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -72,7 +73,10 @@ func (s *Store) stored(ctx context.Context, what, query string, room domain.Room
 		}
 		records = append(records, asked...)
 	}
-	return records[:min(limit, len(records))], storeError(what, rows.Err())
+	// What was scanned as it lies in the rows locks them until they are closed. To ask for their
+	// error before would wait for ever, if the context's end has begun to close them.
+	err = cmp.Or(rows.Close(), rows.Err())
+	return records[:min(limit, len(records))], storeError(what, err)
 }
 
 // FindKey implements domain.Archive.

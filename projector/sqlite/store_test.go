@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"fmt"
 	"go/ast"
 	"go/constant"
@@ -242,5 +243,34 @@ func BenchmarkProject(b *testing.B) {
 			}
 			b.ReportMetric(float64(size*b.N)/b.Elapsed().Seconds(), "records/s")
 		})
+	}
+}
+
+// A reader whose context ends at any moment of its reading returns.
+func TestRange_whoeverLeaves(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "confab.db"))
+	h := domaintest.NewHistory("room", domain.Public)
+	for range 200 {
+		h.Post(h.Owner, strings.Repeat("x", 200))
+	}
+	require.NoError(t, s.Project(t.Context(), h.Records(1, 0)))
+	for i := range 4000 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			for began := time.Now(); time.Since(began) < time.Duration(i%200)*time.Microsecond; { // a timer is too coarse
+			}
+			cancel()
+		}()
+		read := make(chan struct{})
+		go func() {
+			defer close(read)
+			_, _ = s.Range(ctx, h.Room, 10, 5)
+		}()
+		select {
+		case <-read:
+		case <-time.After(10 * time.Second):
+			t.Fatal("it hangs")
+		}
+		cancel()
 	}
 }
