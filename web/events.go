@@ -21,10 +21,10 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request, c caller) err
 		return q.err
 	}
 	ctx := r.Context()
-	if err := s.cfg.Commands.CanRead(ctx, c.User.ID, room); err != nil {
-		return err
+	head, err := s.head(ctx, room) // before access is asked for: what comes after a removal is beyond it
+	if denied := s.cfg.Commands.CanRead(ctx, c.User.ID, room); denied != nil {
+		return denied
 	}
-	head, err := s.head(ctx, room)
 	if err != nil {
 		return err
 	}
@@ -32,10 +32,12 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request, c caller) err
 	if err != nil {
 		return timelineFailed(err)
 	}
-	events := make([]json.RawMessage, len(records))
-	for i, rec := range records {
-		events[i], after = rec.Payload, rec.Seq
-		head = max(head, after) // it may have risen between the two questions
+	events := []json.RawMessage{}
+	for _, rec := range records {
+		if rec.Seq > head {
+			break
+		}
+		events, after = append(events, rec.Payload), rec.Seq
 	}
 	answer(w, http.StatusOK, struct {
 		Events []json.RawMessage `json:"events"`

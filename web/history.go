@@ -25,10 +25,10 @@ func (s *Server) getMessages(w http.ResponseWriter, r *http.Request, c caller) e
 		return q.err
 	}
 	ctx := r.Context()
-	if err := s.cfg.Commands.CanRead(ctx, c.User.ID, room); err != nil {
-		return err
+	h, err := s.historyOf(ctx, room) // before access is asked for: what comes after a removal is not in it
+	if denied := s.cfg.Commands.CanRead(ctx, c.User.ID, room); denied != nil {
+		return denied
 	}
-	h, err := s.historyOf(ctx, room)
 	if err != nil {
 		return err
 	}

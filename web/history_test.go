@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -131,5 +132,40 @@ func TestHistory_walkedByPagesIsComplete(t *testing.T) {
 		for i, body := range got {
 			require.Equal(t, fmt.Sprint(i), body)
 		}
+	}
+}
+
+// accessThen is Commands, with something that happens when access was looked at.
+type accessThen struct {
+	web.Commands
+	happens func()
+}
+
+func (c *accessThen) CanRead(ctx context.Context, user domain.UserID, room domain.RoomID) error {
+	err := c.Commands.CanRead(ctx, user, room)
+	if happens := c.happens; happens != nil {
+		c.happens = nil
+		happens()
+	}
+	return err
+}
+
+func TestPages_endBeforeARemoval(t *testing.T) {
+	for _, page := range []string{"/messages", "/events"} {
+		var access *accessThen
+		r := newRig(t, func(c *web.Config) { access = &accessThen{Commands: c.Commands}; c.Commands = access })
+		ada, bob := r.guest("ada"), r.guest("bob")
+		room := ada.makes("x", domain.Private)
+		ada.ask("PUT", room+"/members/"+string(bob.user.ID), "").ok(http.StatusNoContent)
+		ada.says(room, "for bob")
+		access.happens = func() {
+			ada.ask("DELETE", room+"/members/"+string(bob.user.ID), "").ok(http.StatusNoContent)
+			ada.says(room, "secret")
+		}
+		answer := bob.ask("GET", room+page, "")
+		answer.ok(http.StatusOK)
+		require.Contains(t, answer.raw, "for bob", page)
+		require.NotContains(t, answer.raw, "secret", page)
+		bob.ask("GET", room+page, "").problem(http.StatusNotFound, domain.CodeNotFound)
 	}
 }
