@@ -39,7 +39,7 @@ func newLease(client redis.UniversalClient, p domain.Partition, ttl time.Duratio
 // Redis keeps the end of a lease as a time of day. After its clock was set back, a
 // holder that died would have the lease for as long as that: no lease is longer than
 // the twice ARGV[2] of seize.
-var leaseScript = redis.NewScript(`
+var leaseScript = newUrgent(`
 local holder = redis.call('GET', KEYS[1])
 if holder == ARGV[1] then
   return redis.call('PEXPIRE', KEYS[1], ARGV[2])

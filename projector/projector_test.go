@@ -284,3 +284,23 @@ func gauge(t *testing.T, metrics prometheus.Gatherer, name string) float64 {
 	}
 	return 0
 }
+
+// A Redis that is full refuses appends until projectors have freed memory; so it lets them in.
+func TestProjector_onAFullRedis(t *testing.T) {
+	f := newFixture(t, server{domaintest.StartRedis(t).Addr, func(time.Duration) {}})
+	room := newRoom()
+	want := f.says(room, 10)
+	first := f.start()
+	f.archived(want)
+	first.stop()
+	want = append(want, f.says(room, 200)...)
+	require.NoError(t, f.redis.ConfigSet(t.Context(), "maxmemory", "1").Err())
+	second := f.start(func(c *projector.Config) { c.HotWindow = 20 })
+	f.archived(want)
+	f.acked()
+	f.eventually("the room's stream is trimmed", func() bool { return len(f.roomStream(room)) <= 25 })
+	second.stop()
+	third := f.start()
+	f.eventually("the lease is taken again", func() bool { return f.redis.Exists(t.Context(), part.Lease()).Val() == 1 })
+	third.stop()
+}

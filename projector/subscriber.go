@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -134,8 +133,9 @@ func (s *Subscriber) Close() error {
 
 func (s *subscription) createGroup(ctx context.Context) error {
 	err := s.client.XGroupCreateMkStream(ctx, s.topic, s.cfg.Group, "0").Err()
-	if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
-		return err
+	// A Redis that is full refuses to look whether it is there: then NOGROUP says that it is not.
+	if redis.HasErrorPrefix(err, "BUSYGROUP") || redis.HasErrorPrefix(err, "OOM") {
+		return nil
 	}
-	return nil
+	return err
 }

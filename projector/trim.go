@@ -18,7 +18,7 @@ import (
 //go:embed trim.lua
 var trimLua string
 
-var trimScript = redis.NewScript(trimLua)
+var trimScript = newUrgent(trimLua)
 
 // trimAtOnce bounds how long one trim script keeps Redis busy.
 const trimAtOnce = 500
