@@ -34,6 +34,7 @@ type backends struct {
 	partitions int
 	redis      redisClients
 	store      domain.Store
+	history    string // the store's ID
 	bus        *fanout.Bus
 	stream     *fanout.Stream
 	gate       *gate                // with an embedded Redis only
@@ -67,20 +68,22 @@ func (b *backends) open(ctx context.Context, say func(component, reason string))
 	}
 	b.redis = newRedisClients(options, b.redisTimeout(), b.partitions)
 	b.onClose(b.redis.Close)
-	err = b.await(ctx, say, "redis", func() error { return checkRedis(ctx, b.redis.write, b.partitions) })
+	err = b.await(ctx, say, "redis", func() error { return checkRedis(ctx, b.redis.write) })
 	if err != nil {
 		return err
 	}
 	for _, weak := range weakSettings(ctx, b.redis.write) {
 		b.log.Warn(weak)
 	}
-	var history string
 	err = b.await(ctx, say, "store", func() error {
 		store, err := b.openStore(ctx)
 		if err != nil {
 			return err
 		}
-		if history, err = store.ID(ctx); err != nil {
+		if b.history, err = store.ID(ctx); err != nil {
+			if b.cfg.MongoURI == "" {
+				err = b.spoiled(err)
+			}
 			return errors.Join(err, store.Close())
 		}
 		b.store = store
@@ -90,10 +93,7 @@ func (b *backends) open(ctx context.Context, say func(component, reason string))
 		return err
 	}
 	b.onClose(b.store.Close)
-	if b.cfg.embeddedRedis() {
-		return nil // nobody else sees it
-	}
-	return b.await(ctx, say, "redis", func() error { return claimRedis(ctx, b.redis.write, history) })
+	return b.await(ctx, say, "redis", func() error { return claimRedis(ctx, b.redis.write, b.partitions, b.history) })
 }
 
 func (b *backends) redisOptions() (redis.Options, error) {
@@ -127,10 +127,15 @@ func (b *backends) openStore(ctx context.Context) (domain.Store, error) {
 		return store, err
 	}
 	store, err := sqlite.Open(ctx, b.cfg.database())
-	if err != nil { // a file does not become better by waiting
-		return nil, permanent{fmt.Errorf("%w; --data names another folder", err)}
+	if err != nil {
+		return nil, b.spoiled(err)
 	}
 	return store, nil
+}
+
+// spoiled is an error of the embedded store: a file does not become better by waiting.
+func (b *backends) spoiled(err error) error {
+	return permanent{fmt.Errorf("%w; --data names another folder than %s", err, b.cfg.Data)}
 }
 
 // await calls f with growing pauses until it succeeds, fails for good, or ctx ends.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"confab/domain/domaintest"
 	"confab/projector/mongodb/mongotest"
 )
@@ -81,12 +83,42 @@ func TestServer_refusesTheRedisOfAnotherHistory(t *testing.T) {
 	redis, data := domaintest.StartRedis(t), t.TempDir()
 	env := []string{"CONFAB_REDIS_URL=" + redis.URL, "CONFAB_ADDR=127.0.0.1:0"}
 	p := startConfab(t, "first", append(env, "CONFAB_DATA="+data)...).ready(t)
-	_, err := runWith(t, append(env, "CONFAB_DATA="+t.TempDir()))
-	if err == nil || !strings.Contains(err.Error(), "share a store, too") {
-		t.Errorf("got %v", err)
+	client := goredis.NewClient(&goredis.Options{Addr: redis.Addr})
+	defer client.Close()
+	stranger := func() {
+		t.Helper()
+		if _, err := runWith(t, append(env, "CONFAB_DATA="+t.TempDir())); err == nil || !strings.Contains(err.Error(), "share a store, too") {
+			t.Errorf("got %v", err)
+		}
 	}
+	stranger()
+	if err := client.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "who uses the Redis claims it again", func() error {
+		if n, err := client.Exists(t.Context(), partitionsKey, historyKey).Result(); err != nil || n < 2 {
+			return fmt.Errorf("%d keys, %w", n, err)
+		}
+		return nil
+	})
+	stranger()
 	p.stop(t)
-	startConfab(t, "again", append(env, "CONFAB_DATA="+data)...).ready(t)
+
+	maxMemory := func(bytes string) {
+		t.Helper()
+		if err := client.ConfigSet(t.Context(), "maxmemory", bytes).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	maxMemory("1") // what it has to say is there already
+	p = startConfab(t, "again", append(env, "CONFAB_DATA="+data)...).ready(t)
+	maxMemory("0")
+	if err := client.Set(t.Context(), historyKey, "another", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err == nil || !strings.Contains(p.log.String(), "belongs to history another") {
+		t.Errorf("it ended with %v", err)
+	}
 }
 
 func TestServer_refusesAStoreThatNoWaitingMends(t *testing.T) {

@@ -54,6 +54,9 @@ func serve(ctx context.Context, cfg Config, parts launcher, log *slog.Logger) er
 	}
 	defer b.closeAll()
 
+	if !cfg.embeddedRedis() {
+		defer parts.start("redis", b.holdRedis)()
+	}
 	if cfg.has("projector") {
 		stop, err := b.startProjector(parts)
 		if err != nil {
