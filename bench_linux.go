@@ -26,7 +26,7 @@ type benchCmd struct {
 	PIDs    []int         `name:"pid" help:"Processes of the running server on this machine, for its processor time and memory."`
 	Profile string        `type:"path" help:"Folder for a CPU profile of the server of its own during each load."`
 
-	mongo Secret // the store of servers of its own; empty: SQLite
+	mongo Secret // the store of several nodes; one has SQLite
 }
 
 // Validate refuses what would measure nothing.
@@ -91,7 +91,7 @@ func (c benchCmd) Run(ctx context.Context, cfg Config, stdout io.Writer) error {
 	for _, s := range chosen {
 		report, err := c.one(ctx, s)
 		if err != nil {
-			report.fail("%v", err)
+			report.fail("could not be measured: %v", err)
 		}
 		if len(report.Failed) > 0 {
 			failed = append(failed, s.name)
@@ -108,7 +108,7 @@ func (c benchCmd) Run(ctx context.Context, cfg Config, stdout io.Writer) error {
 		}
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("bench: broken invariants in %s", strings.Join(failed, ", "))
+		return fmt.Errorf("bench: %s failed, for what is said above", strings.Join(failed, ", "))
 	}
 	return nil
 }

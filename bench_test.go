@@ -62,6 +62,14 @@ func TestBench_failsForWhatAServerRefuses(t *testing.T) {
 	assert.Contains(t, strings.Join(reports[0].Failed, ""), "rate_limited")
 }
 
+// A server of its own has nothing to do with what the shell is set up for.
+func TestBench_inheritsNoSettings(t *testing.T) {
+	t.Setenv("CONFAB_REDIS_URL", "redis://127.0.0.1:1")
+	t.Setenv("CONFAB_MONGO_URI", "mongodb://127.0.0.1:1/confab")
+	_, err := confabBench(t, "cost", "--scale=0.01", "--time=300ms", "--appendonly=embedded")
+	require.NoError(t, err)
+}
+
 // Of a running server it tells what can be seen from outside.
 func TestBench_measuresARunningServer(t *testing.T) {
 	p := startPlainConfab(t, "running", "CONFAB_DATA="+t.TempDir(), "CONFAB_LIMITS=off", "CONFAB_PING=5s").ready(t)

@@ -18,7 +18,6 @@ import (
 // benchProject measures the projector: with a log that has gathered while it was away, and
 // under a steady load.
 func benchProject(ctx context.Context, b *bench) error {
-	b.cmd.mongo = "" // the comparison is with the embedded store
 	if err := b.projectBacklog(ctx); err != nil {
 		return fmt.Errorf("backlog: %w", err)
 	}

@@ -14,7 +14,7 @@ type benchReport struct {
 	Redis    string         `json:"redis"` // how the log was kept
 	Figures  []*benchFigure `json:"figures"`
 	Skipped  string         `json:"skipped,omitempty"` // why it was not run
-	Failed   []string       `json:"failed,omitempty"`  // broken invariants; none: the run counts
+	Failed   []string       `json:"failed,omitempty"`  // broken invariants, or why nothing could be measured; none: the run counts
 }
 
 // benchFigure is one measured number.

@@ -109,9 +109,7 @@ func (b *bench) stored(ctx context.Context, sizes ...int) ([]domain.RoomID, erro
 	if err := store.Close(); err != nil {
 		return nil, err
 	}
-	embedded := b.cmd
-	embedded.mongo = ""
-	b.server, err = embedded.cluster(ctx, 1, "CONFAB_DATA="+dir)
+	b.server, err = b.cmd.cluster(ctx, 1, "CONFAB_DATA="+dir)
 	if err == nil {
 		b.server.dirs = append(b.server.dirs, dir)
 	}

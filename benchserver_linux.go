@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -76,7 +77,7 @@ func (c benchCmd) cluster(ctx context.Context, n int, env ...string) (_ *benchSe
 		s.redis.addr = addr
 		env = append(env, "CONFAB_REDIS_URL=redis://"+addr.String())
 	}
-	if c.mongo != "" {
+	if n > 1 {
 		env = append(env, "CONFAB_MONGO_URI="+string(c.mongo))
 	}
 	for i := range n {
@@ -173,7 +174,9 @@ func (s *benchServer) start(name string, env []string, command string, args ...s
 	}
 	defer func() { _ = log.Close() }()
 	p.cmd = exec.Command(command, args...)
-	p.cmd.Env = append(append(os.Environ(), env...), "GOTRACEBACK=single")
+	// The settings of the shell that it is run in may be those of production.
+	inherited := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "CONFAB_") })
+	p.cmd.Env = append(append(inherited, env...), "GOTRACEBACK=single")
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nothing outlives the bench
 	if err := p.cmd.Start(); err != nil {
