@@ -238,7 +238,7 @@ func (rebuildCmd) Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	defer b.closeAll()
 	start := time.Now()
 	if err := b.rebuild(ctx); err != nil {
-		return fmt.Errorf("rebuild: %w", err)
+		return fmt.Errorf("rebuild: %w; run it again, until it has ended rooms may be missing in lists", err)
 	}
 	log.Info("rebuilt", "took", time.Since(start).String())
 	return nil

@@ -56,7 +56,7 @@ type Projection interface {
 	// the payloads: nobody changes them afterwards.
 	Project(ctx context.Context, batch []Record) error
 	// Rebuild drops the views and makes them again from the archive. Nobody else may
-	// write meanwhile; readers see history come back.
+	// write meanwhile; readers see history come back, and may get CodeUnavailable.
 	Rebuild(ctx context.Context) error
 }
 

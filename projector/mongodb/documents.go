@@ -83,9 +83,12 @@ type sessionDocument struct {
 }
 
 type historyDocument struct {
-	ID   string `bson:"_id"` // there is one
-	Name string `bson:"name"`
+	ID         string `bson:"_id"` // theHistory
+	Name       string `bson:"name"`
+	Rebuilding bool   `bson:"rebuilding"` // or a Rebuild broke off: rooms may be missing in the views
 }
+
+const theHistory = "history"
 
 // position is the _id of what a room has at a seq. Positions sort like seqs.
 func position(room domain.RoomID, seq uint64) string { return fmt.Sprintf("%s:%020d", room, seq) }

@@ -127,26 +127,37 @@ func TestRebuild_brokenOffElsewhere(t *testing.T) {
 	requireComplete(t, s, h)
 }
 
-// TestRebuild_keepsKeysReadable asks for a key after each command of a Rebuild: nodes go on
-// meanwhile, and take a key that is not found for one that was never used.
-func TestRebuild_keepsKeysReadable(t *testing.T) {
+// TestRebuild_whileNodesGoOn asks a node's store after each command of a Rebuild. A key that is
+// not found is taken for one that was never used, and a room that is not listed for none.
+func TestRebuild_whileNodesGoOn(t *testing.T) {
 	uri, h := mongotest.Server(t), lively()
 	node := openStore(t, uri)
 	require.NoError(t, node.Project(t.Context(), h.Records(1, 0)))
 	e := h.Events[1]
-	var asked atomic.Int64
+	var asked, unavailable atomic.Int64
 	s, err := open(options.Client().ApplyURI(uri).SetMonitor(&event.CommandMonitor{
 		Succeeded: func(_ context.Context, x *event.CommandSucceededEvent) {
 			asked.Add(1)
 			rec, err := node.FindKey(context.Background(), h.Room, e.Actor.ID, e.Key)
 			assert.NoError(t, err, "after %s", x.CommandName)
 			assert.Equal(t, e.Seq, rec.Seq)
+			rooms, err := node.Rooms(context.Background(), e.Actor.ID, "", 10)
+			if err != nil {
+				assert.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "%v", err)
+				unavailable.Add(1)
+			} else {
+				assert.Len(t, rooms, 1, "after %s", x.CommandName)
+			}
 		},
 	}), uri)
 	require.NoError(t, err)
 	defer s.Close()
 	require.NoError(t, s.Rebuild(t.Context()))
 	require.Greater(t, asked.Load(), int64(5))
+	require.NotZero(t, unavailable.Load())
+	rooms, err := node.Rooms(t.Context(), e.Actor.ID, "", 10)
+	require.NoError(t, err)
+	require.Len(t, rooms, 1)
 	requireComplete(t, s, h)
 }
 

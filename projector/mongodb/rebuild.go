@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"context"
+	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -20,6 +21,9 @@ func (s *Store) rebuild(ctx context.Context) error {
 		return err
 	}
 	s.forget()
+	if err := s.setRebuilding(ctx, true); err != nil {
+		return err
+	}
 	// The rooms first: without them, nothing claims that the rest is complete. Keys stay, which
 	// never change, and only those that are missing are added: a node that does not find a key
 	// takes the command for a new one.
@@ -36,8 +40,11 @@ func (s *Store) rebuild(ctx context.Context) error {
 	current := map[domain.RoomID]domain.Room{} // the one that the last page ended in
 	for {
 		records, err := s.findEvents(ctx, bson.D{above("_id", last)}, page)
-		if err != nil || len(records) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(records) == 0 {
+			return s.setRebuilding(ctx, false)
 		}
 		parts, err := split(records)
 		if err != nil {
@@ -55,4 +62,25 @@ func (s *Store) rebuild(ctx context.Context) error {
 		current = map[domain.RoomID]domain.Room{end.ID: end}
 		last = position(end.ID, end.Seq)
 	}
+}
+
+// setRebuilding says whether rooms may be missing in the views.
+func (s *Store) setRebuilding(ctx context.Context, rebuilding bool) error {
+	if _, err := s.ID(ctx); err != nil { // makes the document
+		return err
+	}
+	_, err := s.history.UpdateOne(ctx, bson.D{is("_id", theHistory)}, bson.D{is("$set", bson.D{is("rebuilding", rebuilding)})})
+	return err
+}
+
+// complete fails while rooms may be missing in the views.
+func (s *Store) complete(ctx context.Context) error {
+	doc, err := findOne[historyDocument](ctx, s.history, bson.D{is("_id", theHistory)})
+	if err == nil && doc.Rebuilding {
+		err = domain.Unavailable("the list of rooms", errors.New("it is being made again; if no 'confab rebuild' is at work, one broke off: run it again"))
+	}
+	if errors.Is(err, domain.ErrNotFound) {
+		err = nil
+	}
+	return err
 }

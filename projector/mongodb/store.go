@@ -96,11 +96,10 @@ func open(o *options.ClientOptions, uri string) (*Store, error) {
 
 // ID implements domain.Store. Of those who ask first at once, one names it.
 func (s *Store) ID(ctx context.Context) (string, error) {
-	const only = "history"
-	_, err := insert(ctx, s.history, []historyDocument{{only, domain.NewID()}}, true)
+	_, err := insert(ctx, s.history, []historyDocument{{ID: theHistory, Name: domain.NewID()}}, true)
 	var doc historyDocument
 	if err == nil {
-		doc, err = findOne[historyDocument](ctx, s.history, bson.D{is("_id", only)})
+		doc, err = findOne[historyDocument](ctx, s.history, bson.D{is("_id", theHistory)})
 	}
 	return doc.Name, storeError("name the history", err)
 }

@@ -56,6 +56,9 @@ func (s *Store) Rooms(ctx context.Context, user domain.UserID, after domain.Room
 	if err != nil {
 		return nil, storeError("list public rooms", err)
 	}
+	if err := s.complete(ctx); err != nil {
+		return nil, storeError("list rooms", err)
+	}
 	rooms := append(slices.Clone(own), public...)
 	slices.SortFunc(rooms, compareRooms)
 	rooms = slices.CompactFunc(rooms, func(a, b roomDocument) bool { return a.ID == b.ID })
