@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"confab/domain"
@@ -92,7 +93,7 @@ func (s *Service) prepare(ctx context.Context, r *cachedRoom, c *command) error 
 	}
 	var err error
 	if !c.creates || !c.keyIsNew {
-		err = s.refresh(ctx, r, v)
+		err = s.refresh(ctx, r, v, math.MaxUint64)
 	}
 	if c.creates && (err == nil || domain.CodeOf(err) == domain.CodeNotFound) {
 		r.begin(domain.NewRoom(c.room))
@@ -196,7 +197,7 @@ func (s *Service) overcome(ctx context.Context, r *cachedRoom, c *command, v ver
 		err = s.repair(ctx, r, v)
 	case errors.As(err, &stale):
 		c.fresh = true
-		err = s.catchUp(ctx, r, v)
+		err = s.catchUp(ctx, r, v, stale.State)
 	case errors.Is(err, ErrBehind):
 		err = s.repair(ctx, r, v)
 	}

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"sync"
@@ -139,7 +140,7 @@ func (r *cachedRoom) view(f func(*domain.Room) error) error {
 }
 
 // replace replaces the state by one that was read aside, unless, if not forced, it has gone
-// further in the same epoch: whoever has seen a change would see it undone.
+// further, or to another epoch: whoever has seen a change would see it undone.
 func (r *cachedRoom) replace(room *domain.Room, force bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -147,8 +148,10 @@ func (r *cachedRoom) replace(room *domain.Room, force bool) bool {
 }
 
 func (r *cachedRoom) replaceLocked(room *domain.Room, force bool) bool {
-	if !force && r.room != nil && r.room.EpochSeq == room.EpochSeq && r.room.Seq > room.Seq {
-		return false
+	if !force && r.room != nil {
+		if c := cmp.Compare(r.room.EpochSeq, room.EpochSeq); c > 0 || c == 0 && r.room.Seq > room.Seq {
+			return false
+		}
 	}
 	r.room = room
 	return true

@@ -1,11 +1,13 @@
 package ingest
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"confab/domain"
+	"confab/domain/domaintest"
 )
 
 func TestRooms_boundedByRoomsAndMembers(t *testing.T) {
@@ -61,6 +63,27 @@ func TestRoom_aStateNeverGoesBack(t *testing.T) {
 	require.Equal(t, 1, r.version().repairs)
 	r.repaired(room(18, 19))
 	require.EqualValues(t, 19, r.version().seq, "events of an epoch that is over were lost")
+	require.False(t, r.replace(room(1, 30), false), "of the epoch before")
 	require.True(t, r.replace(room(18, 7), true))
 	require.EqualValues(t, 7, r.version().seq)
+}
+
+// busyStream is a room that always has more.
+type busyStream struct{ domain.Stream }
+
+func (busyStream) Range(_ context.Context, room domain.RoomID, after uint64, limit int) ([]domain.Record, error) {
+	records := make([]domain.Record, limit)
+	for i := range records {
+		e := domain.Event{Room: room, Seq: after + 1 + uint64(i), Kind: domain.MessagePosted, ID: domain.NewID(), Actor: ada, Body: "x"}
+		records[i] = domaintest.RecordOf(e)
+	}
+	return records, nil
+}
+
+func TestFollow_endsInABusyRoom(t *testing.T) {
+	s := &Service{config: Config{Stream: busyStream{}}}
+	r := newRooms(3).get(newRoomID())
+	r.replace(&domain.Room{ID: r.id, Seq: 1}, true)
+	require.NoError(t, s.follow(t.Context(), r, 3))
+	require.EqualValues(t, 1+page, r.version().seq)
 }

@@ -29,7 +29,7 @@ func (s *Service) freshen(ctx context.Context, r *cachedRoom) error {
 		return s.repair(ctx, r, v)
 	}
 	for !v.exists || v.state < state {
-		if err := s.refresh(ctx, r, v); err != nil {
+		if err := s.refresh(ctx, r, v, state); err != nil {
 			return err
 		}
 		now := r.version()
@@ -79,9 +79,10 @@ func (s *Service) partition(room domain.RoomID) domain.Partition {
 	return domain.PartitionOf(room, s.config.Partitions)
 }
 
-// catchUp renews a state of which the append script has said that it is stale.
-func (s *Service) catchUp(ctx context.Context, r *cachedRoom, v version) error {
-	if err := s.refresh(ctx, r, v); err != nil {
+// catchUp renews a state of which the append script has said that it is stale: event state has
+// changed the room.
+func (s *Service) catchUp(ctx context.Context, r *cachedRoom, v version, state uint64) error {
+	if err := s.refresh(ctx, r, v, state); err != nil {
 		return err
 	}
 	if r.version() == v { // the change is in no event: the meta hash is wrong
@@ -90,9 +91,9 @@ func (s *Service) catchUp(ctx context.Context, r *cachedRoom, v version) error {
 	return nil
 }
 
-// refresh reads what has happened since version v, unless somebody else has found a change
-// meanwhile. It fails with CodeNotFound when there is no such room.
-func (s *Service) refresh(ctx context.Context, r *cachedRoom, v version) error {
+// refresh reads what has happened since version v, at least up to a seq, unless somebody else
+// has found a change meanwhile. It fails with CodeNotFound when there is no such room.
+func (s *Service) refresh(ctx context.Context, r *cachedRoom, v version, upTo uint64) error {
 	release, err := hold(ctx, r.reading)
 	if err != nil {
 		return err
@@ -105,13 +106,13 @@ func (s *Service) refresh(ctx context.Context, r *cachedRoom, v version) error {
 	known := now.exists
 	if known {
 		epoch := r.epochSeq()
-		if err := s.follow(ctx, r); err != nil {
+		if err := s.follow(ctx, r, upTo); err != nil {
 			return err
 		}
 		known = r.epochSeq() == epoch // else what the old one ended with may not be in the history
 	}
 	if !known {
-		if err := s.reread(ctx, r); err != nil {
+		if err := s.reread(ctx, r, max(upTo, r.version().seq)); err != nil {
 			return err
 		}
 	}
@@ -125,7 +126,7 @@ func (s *Service) refresh(ctx context.Context, r *cachedRoom, v version) error {
 
 // reread replaces the state by what the views say, and the events after it. Nobody sees it
 // before it is as new as the one that is replaced, which may go on meanwhile.
-func (s *Service) reread(ctx context.Context, r *cachedRoom) error {
+func (s *Service) reread(ctx context.Context, r *cachedRoom, upTo uint64) error {
 	room, err := viewedRoom(ctx, s.config.Views, r.id)
 	if err != nil {
 		return err
@@ -133,13 +134,14 @@ func (s *Service) reread(ctx context.Context, r *cachedRoom) error {
 	aside := &cachedRoom{id: r.id, room: room}
 	for refused := false; ; refused = true {
 		before := aside.version().seq
-		if err := s.follow(ctx, aside); err != nil {
+		if err := s.follow(ctx, aside, upTo); err != nil {
 			return err
 		}
 		lost := refused && aside.version().seq == before // what the other one has more of
 		if r.replace(room, lost) {
 			return nil
 		}
+		upTo = max(upTo, r.version().seq)
 	}
 }
 
@@ -156,11 +158,15 @@ func viewedRoom(ctx context.Context, views domain.Views, id domain.RoomID) (*dom
 }
 
 // follow applies what the stream and, where it was trimmed meanwhile, the archive
-// hold beyond the cached state. If something is missing between, it leaves the state
+// hold beyond the cached state, up to a seq or a little further: in a busy room there is
+// always more. If something is missing between, it leaves the state
 // as far as it got: the append script will find that out.
-func (s *Service) follow(ctx context.Context, r *cachedRoom) error {
+func (s *Service) follow(ctx context.Context, r *cachedRoom, upTo uint64) error {
 	for {
 		after := r.version().seq
+		if after >= upTo {
+			return nil
+		}
 		records, err := s.config.Stream.Range(ctx, r.id, after, page)
 		if err != nil {
 			return domain.Unavailable("Redis", err)
