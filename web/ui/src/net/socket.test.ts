@@ -67,6 +67,19 @@ test("does not come back before the goodbye's time, not even when it is woken", 
   expect(net.sockets).toHaveLength(2);
 });
 
+test("a clock that is set back makes no wait longer than the goodbye's", () => {
+  const socket = started();
+  net.welcomed().says({ type: "goodbye", code: "restart", retry_after_ms: 9000 });
+  net.socket.ends(1012);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  socket.wake();
+  vi.advanceTimersByTime(9000);
+  expect(net.sockets).toHaveLength(2);
+  net.welcomed().ends(1006);
+  vi.advanceTimersByTime(500);
+  expect(net.sockets).toHaveLength(3);
+});
+
 test.each([
   [4001, "session ended"],
   [4003, "forbidden"],

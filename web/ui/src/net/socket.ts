@@ -22,7 +22,7 @@ export class Socket {
   #openListeners = new Set<() => void>();
   #nextID = 1;
   #backoff: Backoff;
-  #notBefore = 0; // asked for by goodbye
+  #rest = { until: 0, ms: 0 }; // asked for by goodbye
   #retry: { timer: Timer; at: number } | undefined;
 
   constructor(private readonly options: SocketOptions) {
@@ -160,7 +160,9 @@ export class Socket {
   #retryIn(wait: number): void {
     if (this.#over) return;
     const now = this.environment.now();
-    const at = now + Math.min(Math.max(wait, this.#notBefore - now), MOST_MS);
+    const { until, ms } = this.#rest;
+    const rest = Math.min(until - now, ms); // the clock may have been set back meanwhile
+    const at = now + Math.min(Math.max(wait, rest), MOST_MS);
     if (this.#retry) {
       if (this.#retry.at <= at) return; // it comes sooner already
       this.environment.clearTimeout(this.#retry.timer);
@@ -209,7 +211,7 @@ export class Socket {
         [...this.#subscriptions.values()].some((s) => s.failed(f));
         break;
       case "goodbye":
-        this.#notBefore = this.environment.now() + f.retry_after_ms;
+        this.#rest = { until: this.environment.now() + f.retry_after_ms, ms: f.retry_after_ms };
         break;
       case "unsubscribed":
       case "unknown":
@@ -223,6 +225,7 @@ export class Socket {
       return;
     }
     connection.welcome = welcome;
+    this.#rest = { until: 0, ms: 0 };
     connection.watch();
     connection.later(SETTLED_MS, () => {
       this.#backoff.reset();
