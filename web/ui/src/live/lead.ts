@@ -6,7 +6,7 @@ import type { LiveState, Pending, RoomLive } from "./live.ts";
 import { News } from "./news.ts";
 import { Pacer } from "./pacer.ts";
 import { Saver } from "./saver.ts";
-import { type Awaits, Sending } from "./sending.ts";
+import { Sending } from "./sending.ts";
 import type { Batch, Command, Shared } from "./talk.ts";
 import { LOAD_MS, within, type World } from "./world.ts";
 
@@ -78,19 +78,24 @@ export class Lead {
 
   /** Goes on from what is kept, and tells everything. */
   async open(): Promise<void> {
-    const { cache, store, world } = this.options;
+    const { cache, store, world, before } = this.options;
     const loading = within(LOAD_MS, world, cache.load(world.locks !== undefined));
-    await this.#sending.open(world, {
+    const outbox = {
       line: this.#line.socket,
       store,
       changed: () => {
         this.#pacer.ask();
       },
-      storeFailed: (err) => {
+      storeFailed: (err: unknown) => {
         this.options.failed(err);
       },
-    });
+    };
+    const acked = (room: string, seq: number) => {
+      this.#following.follow(room, seq);
+    };
+    await this.#sending.open(world, outbox, acked);
     this.#following.load((await loading) ?? []);
+    for (const { room, seq } of before.outbox) if (seq !== undefined) acked(room, seq);
     if (this.#state === "closed") {
       this.#sending.outbox?.close();
       return;
@@ -98,7 +103,7 @@ export class Lead {
     this.#state = "open";
     this.#line.start();
     this.#news.whole = true;
-    this.#tell(() => true); // which rooms are followed is only asked now
+    this.#tell();
   }
 
   /** Ends it; what came is told and written. Again does nothing. */
@@ -172,7 +177,7 @@ export class Lead {
     }
   }
 
-  #tell(awaits = this.#awaits): void {
+  #tell(): void {
     if (this.#state !== "open") return;
     const news = this.#news;
     this.#news = new News();
@@ -184,7 +189,7 @@ export class Lead {
       leader: this.id,
       whole: news.whole,
       line: { ...this.#line.told, unkept: this.options.unkept() },
-      ...this.#outbox(news.whole, awaits),
+      ...this.#outbox(news.whole),
       ...this.#violations(news.whole),
       rooms,
       gone: [...news.gone],
@@ -198,8 +203,6 @@ export class Lead {
     }
   }
 
-  #awaits: Awaits = (room, seq) => this.#following.awaits(room, seq);
-
   #violations(whole: boolean): Pick<Batch, "violations"> {
     const { violations } = this.#line;
     if (!whole && violations === this.#toldViolations) return {};
@@ -208,8 +211,8 @@ export class Lead {
   }
 
   // If it is another than was told.
-  #outbox(whole: boolean, awaits: Awaits): Pick<Batch, "outbox"> {
-    const outbox = this.#sending.pending(awaits);
+  #outbox(whole: boolean): Pick<Batch, "outbox"> {
+    const outbox = this.#sending.pending((room, seq) => this.#following.awaits(room, seq));
     const told = this.#told;
     if (!whole && outbox.length === told.length && outbox.every((m, i) => m === told[i])) return {};
     this.#told = outbox;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { FakeTab } from "./testing/browser.ts";
-import { browser, following, net, pass, staged } from "./testing/stage.ts";
+import { browser, following, net, pass, seqs, staged } from "./testing/stage.ts";
 
 staged();
 
@@ -40,13 +40,27 @@ describe("a message", () => {
     expect(tab.state.outbox).toStrictEqual([]);
   });
 
-  test("of a room that is not followed is gone with its ack", async () => {
-    const tab = await following(3);
-    tab.live.send("S", "hi");
+  test("of a room that is not followed is in the outbox until its event came, too", async () => {
+    const first = await following(3);
+    const second = browser.tab();
     await pass();
-    net.acks(9);
+    first.live.send("S", "hi");
     await pass();
-    expect(tab.state.outbox).toStrictEqual([]);
+    net.acks(60);
+    await pass();
+    expect(bodies(first)).toStrictEqual(["hi"]);
+    expect(net.asked("S")).toMatchObject({ after: 10 });
+    first.kill();
+    await pass();
+    net.welcomed();
+    await pass();
+    expect(bodies(second)).toStrictEqual(["hi"]);
+    net.subscribed(60, "S");
+    net.events(11, 59, { room: "S" });
+    net.events(60, 60, { room: "S", actor: "u1", key: String(sent()[0]?.key) });
+    await pass();
+    expect(second.seqs("S")).toStrictEqual(seqs(11, 60));
+    expect(bodies(second)).toStrictEqual([]);
   });
 
   test("keeps its place among those of other tabs", async () => {
@@ -199,7 +213,10 @@ describe("a message", () => {
     net.welcomed();
     await pass();
     expect(sent()).toMatchObject([{ body: "hi" }]);
-    net.acks(4);
+    net.acks(1);
+    await pass();
+    net.subscribed(1);
+    net.events(1, 1, { actor: "u1", key: String(sent()[0]?.key) });
     await pass();
     expect(bodies(third)).toStrictEqual([]);
   });

@@ -4,6 +4,8 @@ import { LOAD_MS, within, type World } from "./world.ts";
 
 /** Whether an event is still to come. */
 export type Awaits = (room: string, seq: number) => boolean;
+/** Told that a message has got its seq: its event is to come, also where nobody follows the room. */
+export type Acked = (room: string, seq: number) => void;
 
 /**
  * The outbox as people see it: a message is in it until its event is in the timeline, so
@@ -19,11 +21,12 @@ export class Sending {
   }
 
   /** Goes on with what the store has, when it says so soon; what comes later is sent later. */
-  async open(world: World, options: Omit<OutboxOptions, "sent">): Promise<void> {
+  async open(world: World, options: Omit<OutboxOptions, "sent">, acked: Acked): Promise<void> {
     const { store } = options;
     const kept = store.load();
     const sent = (message: Message, ack: Ack) => {
       this.#acked.set(message.key, { ...message, seq: ack.seq });
+      acked(message.room, ack.seq);
     };
     const outbox = await Outbox.open({
       ...options,

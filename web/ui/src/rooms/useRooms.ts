@@ -36,7 +36,13 @@ export function useRooms(): Rooms {
   }, [rooms, order, error]);
 }
 
-/** Follows the caller's rooms and the open one, and keeps the list up to date. Once in the app. */
+// Of the 200 that live follows: those that are open, in any tab, keep their places beside them.
+const FOLLOWED = 180;
+
+/**
+ * Follows the caller's rooms, of very many the most active ones, and the open one, and keeps
+ * the list up to date. Once in the app.
+ */
 export function useFollowing(open: string | undefined): void {
   const live = useLive();
   const dispatch = useStoreDispatch();
@@ -48,9 +54,16 @@ export function useFollowing(open: string | undefined): void {
   });
   const [kept] = useState(() => rememberedRooms(live.user.id));
 
+  // What is known of activity is there when the line stands.
+  const isOpen = useStore((s) => s.live.status === "open");
   useEffect(() => {
-    for (const r of rooms ?? kept ?? []) if (r.member) live.follow(r.id, r.head);
-  }, [live, rooms, kept]);
+    const mine = byActivity(rooms ?? kept ?? [], live.state.rooms);
+    for (const r of mine.slice(0, FOLLOWED)) live.follow(r.id, r.head);
+  }, [live, rooms, kept, isOpen]);
+  useEffect(() => {
+    const at = (rooms ?? kept)?.find((r) => r.id === open);
+    if (at) live.follow(at.id, at.head); // last: whoever asked last has a place
+  }, [live, rooms, kept, isOpen, open]);
 
   useEffect(() => {
     if (!rooms) return;
@@ -60,7 +73,6 @@ export function useFollowing(open: string | undefined): void {
   }, [live, rooms, open]);
 
   // While the line was down, rooms may have come and gone.
-  const isOpen = useStore((s) => s.live.status === "open");
   const opens = useRef(0);
   const opened = useEffectEvent(() => {
     if (opens.current++ > 0 || isError)
