@@ -30,8 +30,9 @@ func canonicalName(name string) (shown, key string, err error) {
 		return "", "", domain.Errorf(domain.CodeInvalid, "name holds characters that cannot stand in a name; use letters, digits and common punctuation")
 	}
 	// The rule is for text with letters written from right to left. To other text it
-	// would forbid to end with a symbol.
-	if bidirule.DirectionString(f) != bidi.LeftToRight && !bidirule.ValidString(f) {
+	// would forbid to end with a symbol. It is for domain names, which have no spaces: those
+	// are ordered among letters as neutral symbols are.
+	if bidirule.DirectionString(f) != bidi.LeftToRight && !bidirule.ValidString(strings.ReplaceAll(f, " ", "!")) {
 		return "", "", domain.Errorf(domain.CodeInvalid, "name mixes writing directions, so that it reads otherwise than it is; begin and end it with a letter of its script")
 	}
 	// The skeleton (UTS #39, section 4) of folded letters may hold capitals, since it

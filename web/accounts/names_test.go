@@ -34,7 +34,7 @@ func TestNameKey_sameForWhatLooksTheSame(t *testing.T) {
 
 func TestNameKey_differsForWhatDiffers(t *testing.T) {
 	keys := map[string]string{}
-	for _, name := range []string{"ada", "bob", "ada b", "adab", "Ali", "All", "eve", "e-ve", "José", "Jose", "李雷", "韩梅梅", "Ольга", "שרה", "ada 😀", "C++", "ada!", "ada1", "ada2"} {
+	for _, name := range []string{"ada", "bob", "ada b", "adab", "Ali", "All", "eve", "e-ve", "José", "Jose", "李雷", "韩梅梅", "Ольга", "שרה", "שרה כהן", "أبو بكر", "שרה 2", "ada 😀", "C++", "ada!", "ada1", "ada2"} {
 		key, err := NameKey(name)
 		require.NoError(t, err, name)
 		require.Empty(t, keys[key], "%q and %q share a key", name, keys[key])
@@ -46,7 +46,8 @@ func TestNameKey_refuses(t *testing.T) {
 	for situation, name := range map[string]string{
 		"empty": "", "not UTF-8": "a\xff", "zero width": "a\u200bda", "right to left": "\u202eada", "mixed": "аda",
 		"soft hyphen": "a\u00adda", "private use": "a\ue000", "tag": "a\U000e0061", "space around": " ada",
-		"Hebrew and Latin": "שa", "a digit before Hebrew": "1ש", "only a mark": "\u0301",
+		"Hebrew and Latin": "שa", "Hebrew and Latin words": "שרה ada", "Latin and Hebrew words": "ada שרה",
+		"a digit before Hebrew": "1ש", "a number before Hebrew": "1 שרה", "a symbol after Hebrew": "שרה !", "only a mark": "\u0301",
 	} {
 		_, err := NameKey(name)
 		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err), situation)
