@@ -41,3 +41,41 @@ test("on a phone: the list or a room, and back", async ({ people }) => {
   await p.rooms.getByRole("link", { name }).tap();
   await p.sees("const line");
 });
+
+test("a name without a space is broken where it has to be", async ({ people }) => {
+  const p = await people.open("Thumb", { viewport: { width: 390, height: 700 } });
+  const name = `${"W".repeat(50)}${Date.now()}`;
+  const room = await p.api.createRoom(name);
+  await p.enter(room.id);
+  const beginning = (await p.log.getByText(/^This is the beginning/).boundingBox())!;
+  expect(beginning.x).toBeGreaterThanOrEqual(0);
+  expect(beginning.x + beginning.width).toBeLessThanOrEqual(390);
+  for (const button of ["Members", "Leave room"]) {
+    await p.button(button).click();
+    const dialog = p.page.getByRole("dialog");
+    await dialog.getByRole("heading").waitFor();
+    await expect
+      .poll(() => dialog.evaluate((e) => [e.scrollLeft, e.scrollWidth - e.clientWidth]))
+      .toEqual([0, 0]);
+    for (const p of await dialog.locator("p").all())
+      expect(await p.evaluate((e) => e.scrollWidth - e.clientWidth)).toBeLessThanOrEqual(0);
+    await p.page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "hidden" });
+  }
+});
+
+test("at 400 % the word about the line lies over nothing", async ({ people }) => {
+  const p = await people.open("Near", { viewport: { width: 320, height: 200 } });
+  p.watch.excuse(/ERR_INTERNET_DISCONNECTED|WebSocket/, "the network is off");
+  const room = await p.api.createRoom(unique("large"));
+  await p.enter(room.id);
+  await p.line("open");
+  await p.context.setOffline(true);
+  await p.line("offline");
+  const word = (await p.page.getByText(/^You are offline/).boundingBox())!;
+  const title = (await p.page.getByRole("heading", { level: 1 }).boundingBox())!;
+  expect(word.y).toBeGreaterThanOrEqual(0);
+  expect(word.y + word.height).toBeLessThanOrEqual(title.y);
+  expect(await p.composer.isVisible()).toBe(true);
+  await fits(p.page);
+});

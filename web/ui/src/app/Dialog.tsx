@@ -40,7 +40,7 @@ export function Dialog({ title, close, children, wide = false }: DialogProps) {
     >
       <div className="flex max-h-[inherit] flex-col">
         <header className="flex items-center justify-between gap-2 border-b border-line py-2 pr-2 pl-4">
-          <h2 id={id} className="text-base font-semibold">
+          <h2 id={id} className="min-w-0 text-base font-semibold wrap-anywhere">
             {title}
           </h2>
           <IconButton label={text("app.close")} onClick={close}>

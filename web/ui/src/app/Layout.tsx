@@ -27,7 +27,7 @@ export function Layout({ signOut }: { signOut: () => Promise<void> }) {
 
   // On a phone at "/" the main part is still there, for those who hear the page.
   return (
-    <div className="relative flex h-dvh overflow-hidden pr-[env(safe-area-inset-right)] pl-[env(safe-area-inset-left)]">
+    <div className="relative flex h-dvh overflow-hidden pr-[env(safe-area-inset-right)] pl-[env(safe-area-inset-left)] short:has-data-pill:pt-6">
       <a
         href="#main"
         className="absolute -top-20 left-2 z-30 rounded-md bg-accent px-3 py-2 text-on-accent focus:top-2"

@@ -7,7 +7,10 @@ import { Button } from "./ui.tsx";
 const flash = 1000; // a line that is back sooner is not worth a word
 const soon = 2000; // when it is tried again within this time, no seconds are told
 
-/** A word about the line when it is not open. It lies over the page and moves nothing. */
+/**
+ * A word about the line when it is not open. It lies over the page and moves nothing, except
+ * where that would leave nothing to read (Layout makes room for it then).
+ */
 export function LineBanner() {
   const text = useText();
   const online = useSyncExternalStore(onlineChanges, () => navigator.onLine);
@@ -15,12 +18,16 @@ export function LineBanner() {
   const late = useLasting(now === "reconnecting", flash);
   const line = now === "reconnecting" && !late ? "open" : now;
   return (
-    <div className="pointer-events-none absolute inset-x-0 top-[calc(3.75rem+env(safe-area-inset-top))] z-20 flex flex-col items-center gap-2 px-2 md:left-72">
+    <div className="pointer-events-none absolute inset-x-0 top-[calc(3.75rem+env(safe-area-inset-top))] z-20 flex flex-col items-center gap-2 px-2 md:left-72 short:top-px short:px-1">
       <div role="alert">
         <Unkept />
       </div>
       <div role="status" data-testid="line" data-line={line === "ended" ? "offline" : line}>
-        {line === "offline" && <Pill>{text("line.offline")}</Pill>}
+        {line === "offline" && (
+          <Pill>
+            <Long>{text("line.offline")}</Long>
+          </Pill>
+        )}
         {line === "reconnecting" && <Reconnecting />}
         {line === "catching-up" && <CatchingUp />}
         {line === "ended" && (
@@ -38,10 +45,17 @@ export function LineBanner() {
 
 function Pill({ children }: { children: ReactNode }) {
   return (
-    <div className="flex items-center gap-2 rounded-full border border-line bg-warn-ground px-4 py-1 text-sm text-warn shadow-sm">
+    <div
+      data-pill
+      className="flex max-w-full items-center gap-2 rounded-full border border-line bg-warn-ground px-4 py-1 text-sm text-warn shadow-sm short:px-2 short:py-0 short:text-xs short:whitespace-nowrap"
+    >
       {children}
     </div>
   );
+}
+
+function Long({ children }: { children: string }) {
+  return <span className="min-w-0 short:truncate">{children}</span>;
 }
 
 function Reconnecting() {
@@ -90,7 +104,7 @@ function Unkept() {
   if (!unkept || seen) return null;
   return (
     <Pill>
-      {text("line.unkept")}
+      <Long>{text("line.unkept")}</Long>
       <Button className="pointer-events-auto" onClick={() => setSeen(true)}>
         {text("app.ok")}
       </Button>

@@ -24,7 +24,7 @@ export default function Leave({ room, close }: { room: Room; close: () => void }
   return (
     <Dialog title={text("rooms.leave")} close={close}>
       <div className="flex flex-col gap-4">
-        <p>
+        <p className="wrap-anywhere">
           {text(room.visibility === "private" ? "rooms.leavePrivate" : "rooms.leavePublic", {
             room: room.name,
           })}

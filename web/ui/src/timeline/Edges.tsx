@@ -16,8 +16,8 @@ export function Before({ room, w }: { room: Room; w: Window }) {
     return <Again says="timeline.pageFailed" again={() => void dispatch(loadOlder(room.id))} />;
   if (first(w) > 1) return <Loading />;
   return (
-    <p className="grid h-12 place-items-center text-sm text-muted">
-      <span>{text("timeline.beginning", { room: room.name })}</span>
+    <p className="grid h-12 place-items-center px-4 text-center text-sm text-muted">
+      <span className="line-clamp-2 wrap-anywhere">{text("timeline.beginning", { room: room.name })}</span>
     </p>
   );
 }
