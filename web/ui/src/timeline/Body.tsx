@@ -4,17 +4,18 @@ import { Markdown } from "../markdown/Markdown.tsx";
 import { fold } from "./fold.ts";
 import type { MessageRow } from "./rows.ts";
 
-// Survives that the list takes rows away that are out of sight.
+// Rooms and keys of rows. Survives that the list takes rows away that are out of sight.
 const unfolded = new Set<string>();
 
 /** What a message says; a long one only begins, until one wants more. */
-export function Body({ row }: { row: MessageRow }) {
+export function Body({ room, row }: { room: string; row: MessageRow }) {
   const text = useText();
-  const [open, setOpen] = useState(() => unfolded.has(row.key));
+  const id = `${room} ${row.key}`;
+  const [open, setOpen] = useState(() => unfolded.has(id));
   const short = fold(row.body);
   const toggle = () => {
-    if (open) unfolded.delete(row.key);
-    else unfolded.add(row.key);
+    if (open) unfolded.delete(id);
+    else unfolded.add(id);
     setOpen(!open);
   };
   return (

@@ -72,8 +72,8 @@ export function Log({
   const [rested, setRested] = useState(0);
   const size = useRef(0);
   const endSeen = useRef(true);
-  const read = useRead(room.id);
   const id = w?.id ?? 0;
+  const read = useRead(room.id, id);
   const shift = useShift(rows);
 
   const gap = () => {

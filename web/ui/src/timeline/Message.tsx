@@ -33,7 +33,7 @@ export const Message = memo(function Message({ room, row, marked }: MessageProps
       {row.lead ? <Avatar row={row} /> : <Gutter row={row} href={href} />}
       <div className="min-w-0 flex-1">
         {row.lead ? <Author row={row} href={href} /> : <span className="sr-only">{row.author.name}</span>}
-        <Body row={row} />
+        <Body room={room} row={row} />
         {row.state === "failed" && <Failed messageKey={row.messageKey} failed={row.failed} />}
       </div>
       {row.state === "pending" && <Sending written={row.at} />}

@@ -3,8 +3,11 @@ import { useLive } from "../store/useLive.ts";
 
 const PAUSE = 400;
 
-/** Moves the read position of a room up to what was in sight, while somebody is there to see it. */
-export function useRead(room: string): (seq: number) => void {
+/**
+ * Moves the read position of a room up to what was in sight, while somebody is there to see
+ * it. `window` is the id of the window in which it was.
+ */
+export function useRead(room: string, window: number): (seq: number) => void {
   const live = useLive();
   const seen = useRef(0);
   const told = useRef(0);
@@ -19,11 +22,17 @@ export function useRead(room: string): (seq: number) => void {
   };
   const tellNow = useEffectEvent(tell);
   useEffect(() => {
+    // The last one's seqs may be of another history.
+    clearTimeout(timer.current);
+    timer.current = undefined;
+    seen.current = told.current = 0;
+  }, [window]);
+  useEffect(() => {
     const look = () => tellNow();
-    window.addEventListener("focus", look);
+    addEventListener("focus", look);
     document.addEventListener("visibilitychange", look);
     return () => {
-      window.removeEventListener("focus", look);
+      removeEventListener("focus", look);
       document.removeEventListener("visibilitychange", look);
       clearTimeout(timer.current);
       tellNow();
