@@ -67,3 +67,32 @@ test("back and forward come back to live rooms", async ({ people }) => {
   await ada.say("back again");
   await ada.sees("back again");
 });
+
+test("a link leads to its message, also while another one is unsent", async ({ people }) => {
+  const ada = await people.open("Ada");
+  const [room, other] = [
+    await ada.api.createRoom(unique("linked")),
+    await ada.api.createRoom(unique("other")),
+  ];
+  for (let n = 1; n <= 150; n++) await ada.api.say(room.id, `old ${n}.`);
+  await ada.page.routeWebSocket("**/ws", (page) => {
+    const server = page.connectToServer();
+    page.onMessage((frame) => {
+      if (!String(frame).includes('"type":"send"')) server.send(frame);
+    });
+  });
+  await ada.enter(room.id);
+  await ada.say("unsent");
+  await ada.message("unsent").and(ada.page.locator("[data-state=pending]")).waitFor();
+  const leads = async () => {
+    await ada.sees("old 8.");
+    await ada.line("open");
+    await expect.poll(async () => (await ada.message("old 8.").boundingBox())?.y).toBeLessThan(800);
+  };
+  await ada.enter(room.id, 9);
+  await leads();
+  await ada.rooms.getByRole("link", { name: other.name }).click();
+  await ada.page.getByRole("heading", { level: 1, name: other.name }).waitFor();
+  await ada.page.goBack();
+  await leads();
+});

@@ -98,8 +98,10 @@ function RoomTimeline({ room, at }: { room: Room; at: number | undefined }) {
   }, [cursor, dispatch, room.id]);
 
   const written = pending.at(-1);
+  // What was unsent before the room was opened is no reason to leave where a link led.
+  const [opened] = useState(Date.now);
   const wrote = useEffectEvent(() => {
-    if (written && !written.failed && document.hasFocus()) toNewest();
+    if (written && written.written >= opened && !written.failed && document.hasFocus()) toNewest();
   });
   const writtenKey = written?.key;
   useEffect(() => wrote(), [writtenKey]);
