@@ -34,7 +34,7 @@ test("everything by the keyboard: sign in, make a room, send, the sheet of short
   await tabTo(p, p.button("New room"));
   await keys.press("Enter");
   const dialog = p.page.getByRole("dialog", { name: "New room" });
-  await tabTo(p, dialog.getByRole("textbox", { name: "Room name" }));
+  await dialog.getByRole("textbox", { name: "Room name" }).and(p.page.locator(":focus")).waitFor();
   await keys.type(name);
   await tabTo(p, dialog.getByRole("radio", { name: "Public" }));
   await keys.press("ArrowDown");

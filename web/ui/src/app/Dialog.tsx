@@ -10,7 +10,10 @@ interface DialogProps {
   wide?: boolean;
 }
 
-/** A modal dialog. The browser holds the focus in it, and gives it back at the end. */
+/**
+ * A modal dialog. The browser holds the focus in it, and gives it back at the end. It begins
+ * where something is marked by data-autofocus: React's autoFocus comes before the dialog is open.
+ */
 export function Dialog({ title, close, children, wide = false }: DialogProps) {
   const text = useText();
   const ref = useRef<HTMLDialogElement>(null);
@@ -19,6 +22,7 @@ export function Dialog({ title, close, children, wide = false }: DialogProps) {
   useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
+    dialog?.querySelector<HTMLElement>("[data-autofocus]")?.focus();
     return () => dialog?.close();
   }, []);
   return (

@@ -37,7 +37,7 @@ export default function NewRoom({ close }: { close: () => void }) {
       <form className="flex flex-col gap-4" onSubmit={(e) => void submit(e)}>
         <Field
           label={text("rooms.name")}
-          autoFocus
+          data-autofocus
           required
           maxLength={64}
           autoComplete="off"
