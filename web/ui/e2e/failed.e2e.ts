@@ -42,3 +42,19 @@ test("a message that is too long cannot be sent, and the composer says by how mu
   await ada.allSent();
   expect((await ada.api.events(room.id)).flatMap((e) => e.body?.length ?? [])).toEqual([8192]);
 });
+
+test("a list of rooms that could not be had is asked for again", async ({ people }) => {
+  const api = await Api.guest("Ada");
+  const room = await api.createRoom(unique("listed"));
+  const ada = await people.stranger({ serviceWorkers: "block" }, api);
+  ada.watch.excuse(/status of 503/, "the first list");
+  await ada.page.route("**/api/v1/rooms?*", (r) => r.fulfill({ status: 503, body: "" }));
+  await ada.goto("/");
+  await ada.line("open"); // then it is asked for again by itself
+  const again = ada.rooms.getByRole("button", { name: "Try again" });
+  await again.waitFor();
+  await ada.page.unrouteAll();
+  await again.click();
+  await ada.rooms.getByRole("link", { name: room.name }).waitFor();
+  expect(await ada.alert.filter({ hasText: /./ }).count()).toBe(0);
+});

@@ -2,7 +2,7 @@ import { Plus } from "lucide-react";
 import { lazy, useState } from "react";
 import { Lazily } from "../app/Lazily.tsx";
 import { problemText } from "../app/problemText.ts";
-import { Alert, IconButton, inputClass } from "../app/ui.tsx";
+import { Alert, Button, IconButton, inputClass } from "../app/ui.tsx";
 import { useText } from "../i18n/i18n.ts";
 import type { Room } from "../store/api.ts";
 import { matching } from "./order.ts";
@@ -44,7 +44,12 @@ export function RoomList({ open }: { open: string | undefined }) {
       </div>
       <div className="min-h-0 flex-1 overflow-y-auto px-2 pb-2">
         {rooms.loading && <Rows />}
-        {rooms.error !== undefined && <Alert>{problemText(rooms.error)}</Alert>}
+        {rooms.error !== undefined && (
+          <div className="flex flex-col gap-2">
+            <Alert>{problemText(rooms.error)}</Alert>
+            <Button onClick={rooms.again}>{text("app.tryAgain")}</Button>
+          </div>
+        )}
         {!rooms.loading && mine.length + others.length === 0 && filter !== "" && (
           <p className="p-2 text-muted">{text("rooms.noMatch")}</p>
         )}

@@ -13,12 +13,13 @@ export interface Rooms {
   loading: boolean;
   /** It could not be asked, and nothing is kept. */
   error: unknown;
+  again: () => void;
 }
 
 /** The room list; without the server the one that this browser saw last. */
 export function useRooms(): Rooms {
   const { user } = useLive();
-  const { data, error } = useRoomsQuery(undefined);
+  const { data, error, refetch } = useRoomsQuery(undefined);
   const [kept] = useState(() => rememberedRooms(user.id));
   const rooms = data ?? kept;
   // Not the order itself: events come 50 times a second, and seldom change it.
@@ -32,8 +33,14 @@ export function useRooms(): Rooms {
   return useMemo(() => {
     const byId = new Map(rooms?.map((r) => [r.id, r]));
     const mine = (order?.split(" ") ?? []).flatMap((id) => byId.get(id) ?? []);
-    return { mine, others: others(rooms ?? []), loading: !rooms && !error, error: rooms ? undefined : error };
-  }, [rooms, order, error]);
+    return {
+      mine,
+      others: others(rooms ?? []),
+      loading: !rooms && !error,
+      error: rooms ? undefined : error,
+      again: () => void refetch(),
+    };
+  }, [rooms, order, error, refetch]);
 }
 
 // Of the 200 that live follows: those that are open, in any tab, keep their places beside them.
