@@ -38,7 +38,7 @@ test("what cannot be is said, and nobody is signed in", async ({ people }) => {
     await p.button("Sign in").waitFor();
   };
   await says(name, "wrong horse battery", "Sign in", /name|password/i);
-  await says(name, "correct horse battery", "Create account", /taken/i);
+  await says(name, "wrong horse battery", "Create account", /taken/i);
   await says(unique("short"), "short", "Create account", /8|short|characters/i);
   expect(await p.rooms.count()).toBe(0);
 });
@@ -71,4 +71,21 @@ test("a session that was ended elsewhere leads to the sign-in screen", async ({ 
   await fill(here, api.user.name, "correct horse battery");
   await here.button("Sign in").click();
   await expect.poll(() => here.composer.inputValue()).toBe("unfinished");
+});
+
+test("an account that was made without an answer is no name that is taken", async ({ people }) => {
+  const p = await people.stranger();
+  p.watch.excuse(/status of (409|429)/, "the first try, and that the name is there then");
+  const refusal = { type: "about:blank", title: "", status: 429, code: "rate_limited", detail: "too many" };
+  await p.page.route(
+    "**/api/v1/sessions",
+    (r) => r.fulfill({ status: 429, contentType: "application/problem+json", body: JSON.stringify(refusal) }),
+    { times: 1 },
+  );
+  await p.goto("/");
+  await fill(p, unique("ada"), "correct horse battery");
+  await p.button("Create account").click();
+  await p.alert.waitFor();
+  await p.button("Create account").click();
+  await p.rooms.waitFor();
 });

@@ -2,7 +2,7 @@ import { type SyntheticEvent, useState } from "react";
 import type { Key } from "../i18n/en.ts";
 import { useText } from "../i18n/i18n.ts";
 import type { User } from "../net/index.ts";
-import { useSignInGuestMutation, useSignInMutation, useSignUpMutation } from "../store/api.ts";
+import { problem, useSignInGuestMutation, useSignInMutation, useSignUpMutation } from "../store/api.ts";
 import { LanguageChoice } from "./LanguageChoice.tsx";
 import { problemText } from "./problemText.ts";
 import { Alert, Button, Field } from "./ui.tsx";
@@ -48,19 +48,21 @@ export function SignIn({ note, other, done }: SignInProps) {
     setWrong(lacks);
     if (lacks !== undefined) return;
     setBusy(true);
+    const error = await ask(way);
+    setBusy(false);
+    if (error === undefined) done();
+    else setWrong(problemText(error, own));
+  }
+
+  /** Returns what went wrong, if anything did. */
+  async function ask(way: Way): Promise<unknown> {
     const who = { name: name.trim(), password };
-    try {
-      if (way === "guest") await signInGuest({ name: who.name }).unwrap();
-      else {
-        if (way === "up") await signUp(who).unwrap();
-        await signIn(who).unwrap();
-      }
-      done();
-    } catch (err) {
-      setWrong(problemText(err, own));
-    } finally {
-      setBusy(false);
-    }
+    if (way === "guest") return (await signInGuest({ name: who.name })).error;
+    const refused = way === "up" ? (await signUp(who)).error : undefined;
+    // A name that is taken may be one's own, by a try of which only the first half was done.
+    if (refused && problem(refused).code !== "conflict") return refused;
+    const { error } = await signIn(who);
+    return refused && error && problem(error).code === "unauthenticated" ? refused : error;
   }
 
   function submit(e: SyntheticEvent<HTMLFormElement, SubmitEvent>) {
