@@ -68,3 +68,24 @@ test("a page that was asked for before the worker was there is served by it, too
   await second.goto("/");
   await second.served();
 });
+
+test("a session that ended while one was offline says what is unsent", async ({ people }) => {
+  const ada = await people.open("Ada");
+  ada.watch.excuse(
+    /ERR_INTERNET_DISCONNECTED|WebSocket|ERR_FAILED|status of 401/,
+    "the network, the session",
+  );
+  const room = await ada.api.createRoom(unique("ended offline"));
+  await ada.enter(room.id);
+  await ada.line("open");
+  await ada.served();
+  await ada.context.setOffline(true);
+  await ada.line("offline");
+  await ada.say("unsent");
+  await ada.page.reload();
+  await ada.message("unsent").waitFor();
+  await ada.api.call("DELETE", "/sessions/current");
+  await ada.context.setOffline(false);
+  await ada.button("Sign in").waitFor();
+  await ada.page.getByText("1 unsent message is kept in this browser.").waitFor();
+});

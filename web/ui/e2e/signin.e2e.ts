@@ -17,6 +17,7 @@ test("sign up, sign out, sign in", async ({ people }) => {
   await ada.rooms.waitFor();
   await ada.button("Sign out").click();
   await ada.button("Sign in").waitFor();
+  expect(await ada.page.getByText(/session has ended/).count()).toBe(0);
   await ada.page.reload();
   await fill(ada, name, "correct horse battery");
   await ada.textbox("Password").press("Enter");

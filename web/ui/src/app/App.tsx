@@ -1,6 +1,9 @@
 import { lazy, useEffect, useState } from "react";
 import { language, useText } from "../i18n/i18n.ts";
+import { useStore } from "../store/store.ts";
+import { endedText } from "./endedText.ts";
 import { Lazily } from "./Lazily.tsx";
+import { unsentOf } from "./line.ts";
 import { Skeleton } from "./Skeleton.tsx";
 import { SignIn } from "./SignIn.tsx";
 import { Unreachable } from "./Unreachable.tsx";
@@ -20,7 +23,12 @@ export function App() {
   const session = useSession();
   const [note, setNote] = useState<string>();
   const [shown, setShown] = useState<string>(); // the id of whom the page was drawn for
-  if (session.is === "out" && shown !== undefined) setShown(undefined);
+  const unsent = useStore((s) => unsentOf(s.live));
+  if ((session.is === "out" || session.is === "asked") && shown !== undefined) {
+    setShown(undefined);
+    // It has not been asked anew, as after signing out: the session has ended by itself.
+    if (session.is === "out") setNote(endedText("app.ended.session", unsent));
+  }
   if (session.is === "in" && shown !== session.user.id) {
     setShown(session.user.id);
     if (shown !== undefined) setNote(text("app.ended.otherUser"));

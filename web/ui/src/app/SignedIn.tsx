@@ -9,6 +9,7 @@ import { live as slice } from "../store/live.ts";
 import { useStore, useStoreDispatch } from "../store/store.ts";
 import { LiveContext } from "../store/useLive.ts";
 import { Layout } from "./Layout.tsx";
+import { endedText } from "./endedText.ts";
 import { unsentOf } from "./line.ts";
 import { forgetUser } from "./remembered.ts";
 import { Skeleton } from "./Skeleton.tsx";
@@ -52,8 +53,7 @@ function useSignOut(live: Live | undefined, ended: (why: string) => void): () =>
 
   useEffect(() => {
     if (leaving || (why !== "session ended" && why !== "other user")) return;
-    const note = text(why === "session ended" ? "app.ended.session" : "app.ended.otherUser");
-    ended(unsent > 0 ? `${note} ${text("app.ended.unsent", { count: unsent })}` : note);
+    ended(endedText(why === "session ended" ? "app.ended.session" : "app.ended.otherUser", unsent));
     forget();
   }, [leaving, why, unsent, text, ended, forget]);
 
