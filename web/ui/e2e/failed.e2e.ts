@@ -50,9 +50,10 @@ test("a list of rooms that could not be had is asked for again", async ({ people
   ada.watch.excuse(/status of 503/, "the first list");
   await ada.page.route("**/api/v1/rooms?*", (r) => r.fulfill({ status: 503, body: "" }));
   await ada.goto("/");
-  await ada.line("open"); // then it is asked for again by itself
+  await ada.line("open");
   const again = ada.rooms.getByRole("button", { name: "Try again" });
   await again.waitFor();
+  await ada.page.waitForLoadState("networkidle"); // with the line open, it is asked for again by itself
   await ada.page.unrouteAll();
   await again.click();
   await ada.rooms.getByRole("link", { name: room.name }).waitFor();
