@@ -110,7 +110,8 @@ func TestServer_refusesTheRedisOfAnotherHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	maxMemory("1") // what it has to say is there already
+	client.Del(t.Context(), "confab:server") // as if it had been restarted
+	maxMemory("1")                           // what it has to say is there already
 	p = startConfab(t, "again", append(env, "CONFAB_DATA="+data)...).ready(t)
 	maxMemory("0")
 	if err := client.Set(t.Context(), historyKey, "another", 0).Err(); err != nil {

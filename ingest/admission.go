@@ -16,6 +16,10 @@ import (
 // master's there, and a server that was restarted its own former one.
 const serverKey = "confab:server"
 
+// admitScript is for a server that is full: it is let in, too, so that what it has can be read.
+var admitScript = redis.NewScript(`#!lua flags=allow-oom
+return redis.call("SET", KEYS[1], ARGV[1])`)
+
 // lookEvery is how often the nodes look whether the server is the admitted one.
 const lookEvery = 250 * time.Millisecond
 
@@ -108,10 +112,15 @@ func (a *Admission) look(ctx context.Context, n *newcomer) error {
 		return nil
 	}
 	// If it is another server by now, this one's id admits nobody there.
-	if err := client.Set(ctx, serverKey, n.id, 0).Err(); err != nil {
+	err = client.Set(ctx, serverKey, n.id, 0).Err()
+	if redis.HasErrorPrefix(err, "OOM") {
+		err = admitScript.Run(ctx, client, []string{serverKey}, n.id).Err()
+	}
+	if err != nil {
 		return err
 	}
 	a.pending.Store(false)
+	*n = newcomer{}
 	return nil
 }
 

@@ -99,7 +99,6 @@ func TestAdmission_holdsAppendsBack(t *testing.T) {
 	s.room(other.Service, domain.Public)
 }
 
-// A Redis that does not say which server it is cannot be held back.
 // A room in whose place somebody has put something else does not keep a server from being admitted.
 func TestAdmission_despiteASpoiledRoom(t *testing.T) {
 	server := domaintest.StartRedis(t)
@@ -109,10 +108,20 @@ func TestAdmission_despiteASpoiledRoom(t *testing.T) {
 	id := s.room(n.Service, domain.Public)
 	require.NoError(t, s.redis.Set(s.ctx(), partition.Meta(id), "x", 0).Err())
 	require.NoError(t, s.redis.Set(s.ctx(), serverKey, "another", 0).Err())
-	require.Eventually(t, n.admission.Pending, 10*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool { return !n.admission.Pending() }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.redis.Get(s.ctx(), serverKey).Val() != "another" }, 10*time.Second, time.Millisecond)
 }
 
+// A Redis that was full when it ended is full when it starts.
+func TestAdmission_ofAFullRedis(t *testing.T) {
+	server := domaintest.StartRedis(t, "--maxmemory", "1")
+	s := newSystem(t, clientOf(t, server.Addr))
+	n := s.gated(server.Addr, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !n.admission.Pending() }, 10*time.Second, time.Millisecond)
+	_, err := n.CreateRoom(s.ctx(), ada, "tea", domain.Public, "")
+	requireCode(t, domain.CodeUnavailable, err)
+}
+
+// A Redis that does not say which server it is cannot be held back.
 func TestAdmission_withoutRunID(t *testing.T) {
 	server := domaintest.StartRedis(t, "--appendfsync", "no")
 	s := newSystem(t, clientOf(t, server.Addr))
