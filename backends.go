@@ -93,7 +93,13 @@ func (b *backends) open(ctx context.Context, say func(component, reason string))
 		return err
 	}
 	b.onClose(b.store.Close)
-	return b.await(ctx, say, "redis", func() error { return claimRedis(ctx, b.redis.write, b.partitions, b.history) })
+	if err := b.await(ctx, say, "redis", func() error { return b.claimRedis(ctx) }); err != nil {
+		return err
+	}
+	if b.cfg.embeddedRedis() {
+		b.onClose(b.releaseStore)
+	}
+	return b.await(ctx, say, "store", func() error { return b.claimStore(ctx) })
 }
 
 func (b *backends) redisOptions() (redis.Options, error) {

@@ -122,6 +122,24 @@ func TestServer_refusesTheRedisOfAnotherHistory(t *testing.T) {
 	}
 }
 
+// Two Redises would give the next seqs of every room twice.
+func TestServer_refusesTheStoreOfAnotherRedis(t *testing.T) {
+	mongo := mongotest.Start(t)
+	store := "CONFAB_MONGO_URI=" + mongo.URI
+	redis := domaintest.StartRedis(t)
+	first := startConfab(t, "first", store, "CONFAB_REDIS_URL="+redis.URL).ready(t)
+	stranger := []string{store, "CONFAB_ADDR=127.0.0.1:0"} // with an embedded one
+	if _, err := runWith(t, stranger); err == nil || !strings.Contains(err.Error(), "share a Redis, too") {
+		t.Errorf("got %v", err)
+	}
+	first.kill(t)
+	next := startConfab(t, "next", stranger...).ready(t)
+	next.stop(t)
+	if again := startConfab(t, "again", stranger...).ready(t); strings.Contains(again.log.String(), "waiting for store") {
+		t.Error("one that was stopped has not given up the store")
+	}
+}
+
 func TestServer_refusesAStoreThatNoWaitingMends(t *testing.T) {
 	for name, env := range map[string]string{
 		"folder is a file":   "CONFAB_DATA=run_test.go",

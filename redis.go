@@ -87,67 +87,6 @@ type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-const (
-	partitionsKey = "confab:partitions"
-	historyKey    = "confab:history"
-)
-
-// claimRedis refuses a Redis that is used with another number of partitions, in which rooms
-// would be looked for in the wrong place, or for another history: two processes that each had a
-// store of their own would divide every room's. The first one to claim it says both.
-func claimRedis(ctx context.Context, c *redis.Client, partitions int, history string) error {
-	n, err := claimKey(ctx, c, partitionsKey, strconv.Itoa(partitions))
-	if err != nil {
-		return err
-	}
-	if n != strconv.Itoa(partitions) {
-		return permanent{fmt.Errorf("partitions: this Redis was set up with %s, not %d; start with CONFAB_PARTITIONS=%s", n, partitions, n)}
-	}
-	other, err := claimKey(ctx, c, historyKey, history)
-	if err != nil {
-		return err
-	}
-	if other != history {
-		return permanent{fmt.Errorf("this Redis belongs to history %s and the store holds %s: processes that share a Redis share a store, too, by CONFAB_MONGO_URI; for a new history, use an empty Redis", other, history)}
-	}
-	return nil
-}
-
-// claimKey sets a key that is not there, and returns its value. It only reads one that is: a
-// Redis that is full refuses all else, and has to let projectors in.
-func claimKey(ctx context.Context, c *redis.Client, key, value string) (string, error) {
-	for range 2 {
-		switch got, err := c.Get(ctx, key).Result(); {
-		case err == nil:
-			return got, nil
-		case !errors.Is(err, redis.Nil):
-			return "", fmt.Errorf("read %s: %w", key, err)
-		}
-		if err := c.SetNX(ctx, key, value, 0).Err(); err != nil {
-			return "", fmt.Errorf("set %s: %w", key, err)
-		}
-	}
-	return "", fmt.Errorf("%s is set and gone", key)
-}
-
-// holdRedis claims Redis again and again, until ctx ends: one that has lost everything would
-// be anybody's. It fails when somebody else was faster.
-func (b *backends) holdRedis(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		err := claimRedis(ctx, b.redis.write, b.partitions, b.history)
-		if _, ok := errors.AsType[permanent](err); ok {
-			return err
-		}
-	}
-}
-
 // checkRedis returns when Redis answers. It wants version 7, which lets XADD choose the last
 // part of an id. The embedded Redis does not tell its version, and can.
 func checkRedis(ctx context.Context, c *redis.Client) error {

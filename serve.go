@@ -55,8 +55,9 @@ func serve(ctx context.Context, cfg Config, parts launcher, log *slog.Logger) er
 	defer b.closeAll()
 
 	if !cfg.embeddedRedis() {
-		defer parts.start("redis", b.holdRedis)()
+		defer parts.start("redis", again(claimRedisEvery, b.claimRedis))()
 	}
+	defer parts.start("store", again(claimStoreEvery, b.claimStore))()
 	if cfg.has("projector") {
 		stop, err := b.startProjector(parts)
 		if err != nil {

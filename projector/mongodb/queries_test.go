@@ -61,6 +61,8 @@ func useAll(t *testing.T, s *Store) {
 	require.NoError(t, s.CreateAccount(ctx, account))
 	require.NoError(t, s.CreateSession(ctx, session))
 	check(s.ID(ctx))
+	require.NoError(t, s.Hold(ctx, "log"))
+	require.NoError(t, s.Release(ctx, "log"))
 	check(s.Head(ctx, h.Room))
 	check(s.Range(ctx, h.Room, 1, 2))
 	check(s.FindKey(ctx, h.Room, h.Owner.ID, h.Events[1].Key))

@@ -41,6 +41,9 @@ type Store struct {
 	// projected remembers rooms as the last Project left them, without members, so
 	// that a batch that continues them needs no reading. Forgetting one is harmless.
 	projected map[domain.RoomID]domain.Room
+
+	holding  holding
+	holdTime time.Duration
 }
 
 var _ domain.Store = (*Store)(nil)
@@ -91,6 +94,7 @@ func open(o *options.ClientOptions, uri string) (*Store, error) {
 		accounts: db.Collection("users"), sessions: db.Collection("sessions"), history: db.Collection("history"),
 		ensuring:  make(chan struct{}, 1),
 		projected: map[domain.RoomID]domain.Room{},
+		holdTime:  holdTime,
 	}, nil
 }
 
