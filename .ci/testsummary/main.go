@@ -1,8 +1,8 @@
 // Testsummary reads the output of `go test -json` and prints what a person wants to
 // see of it: a line per package, everything that a failed test said, and at the end
-// what was skipped and why, what failed, and the counts. Of the tests that -show names
-// it prints what they said even if they passed. It exits with 1 when something failed
-// or nothing ran.
+// what was skipped and why, what failed, which tests took longest, and the counts. Of the
+// tests that -show names it prints what they said even if they passed. It exits with 1
+// when something failed or nothing ran.
 package main
 
 import (
@@ -51,7 +51,8 @@ type test struct{ pkg, name string }
 
 type result struct {
 	output strings.Builder
-	action string // "" while it runs
+	action string  // "" while it runs
+	took   float64 // seconds
 }
 
 // summarize reports whether something failed, nothing ran, or a test never ended.
@@ -91,7 +92,7 @@ func summarize(r io.Reader, w io.Writer, shown *regexp.Regexp) (bool, error) {
 		case "output":
 			got.output.WriteString(e.Output)
 		case "pass", "fail", "skip":
-			got.action = e.Action
+			got.action, got.took = e.Action, e.Elapsed
 			if e.Test == "" {
 				fmt.Fprintf(w, "%-4s %s (%.1fs)\n", e.Action, e.Package, e.Elapsed)
 				if build := builds[e.FailedBuild]; build != nil {
@@ -138,8 +139,20 @@ func report(results map[test]*result, w io.Writer, shown *regexp.Regexp) (failed
 			fmt.Fprintf(w, "\n--- failed: %s\n%s", id.pkg, got.output.String())
 		}
 	}
-	fmt.Fprintf(w, "\n%d passed, %d failed, %d skipped\n", counts["pass"], counts["fail"], counts["skip"])
+	tellSlowest(w, ids, results)
+	fmt.Fprintf(w, "%d passed, %d failed, %d skipped\n", counts["pass"], counts["fail"], counts["skip"])
 	return counts["fail"] > 0 || counts["pass"] == 0
+}
+
+// tellSlowest names the tests, without their parts, that took longest.
+func tellSlowest(w io.Writer, ids []test, results map[test]*result) {
+	ids = slices.DeleteFunc(ids, func(id test) bool { return id.name == "" || strings.Contains(id.name, "/") })
+	slices.SortStableFunc(ids, func(a, b test) int { return cmp.Compare(results[b].took, results[a].took) })
+	fmt.Fprint(w, "\nslowest:")
+	for _, id := range ids[:min(20, len(ids))] {
+		fmt.Fprintf(w, " %s %.0fs", id.name, results[id].took)
+	}
+	fmt.Fprintln(w)
 }
 
 // reason drops the lines of go test about the test from its output.

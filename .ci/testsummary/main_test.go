@@ -30,6 +30,11 @@ func TestSummarize(t *testing.T) {
 		{"what is of interest is shown though it passed", `
 {"Action":"output","Package":"p","Test":"TestShown","Output":"a table\n"}
 {"Action":"pass","Package":"p","Test":"TestShown"}`, false, "1 passed, 0 failed, 0 skipped", "--- passed: p TestShown\na table"},
+		{"those that took longest are named", `
+{"Action":"pass","Package":"p","Test":"TestA","Elapsed":2}
+{"Action":"pass","Package":"p","Test":"TestB/part","Elapsed":61}
+{"Action":"pass","Package":"p","Test":"TestB","Elapsed":61.2}
+{"Action":"pass","Package":"p","Elapsed":70}`, false, "3 passed, 0 failed, 0 skipped", "slowest: TestB 61s TestA 2s\n"},
 		{"a package without tests is no test", `
 {"Action":"pass","Package":"p","Test":"TestA"}
 {"Action":"skip","Package":"q"}`, false, "1 passed, 0 failed, 0 skipped", ""},
