@@ -83,6 +83,19 @@ func TestRing_send(t *testing.T) {
 	require.Equal(t, "end", string(unsent[2+2*written-sends[0].N:]))
 }
 
+// TestRing_refused: a seccomp profile may allow the one system call and not the other.
+func TestRing_refused(t *testing.T) {
+	r := testRing(t)
+	require.NoError(t, r.try())
+	ring := r.fd
+	none, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	r.fd = none
+	require.Error(t, r.try(), "a ring that does nothing is not a full socket")
+	r.fd = ring
+	require.NoError(t, unix.Close(none))
+}
+
 // TestRing_receive: each receipt of a batch has an outcome of its own, that of recv(2).
 func TestRing_receive(t *testing.T) {
 	r := testRing(t)
