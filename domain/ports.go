@@ -164,6 +164,9 @@ type Subscription interface {
 	Close()
 }
 
+// ErrNotFlushed tells who catches up to wait for Sink.Flushed again.
+var ErrNotFlushed = errors.New("the backlog is not small any more")
+
 // Sink receives a subscription: Subscribed first, then Events, CaughtUp once (of a
 // cursor that is not Live), Events. Calls come one at a time. Only Flushed may block.
 type Sink interface {
@@ -175,6 +178,9 @@ type Sink interface {
 	Events(frames []byte, n int, last uint64) error
 	// Flushed blocks until the backlog is small: the flow control of catching up.
 	Flushed(ctx context.Context) error
+	// Replay is Events for who catches up, after Flushed. It takes nothing and returns
+	// ErrNotFlushed if the backlog is small no more: others of the connection waited, too.
+	Replay(frames []byte, n int, last uint64) error
 	// CaughtUp tells that everything up to the head of this moment was handed over.
 	CaughtUp(seq uint64)
 	// Reset tells that the cursor is beyond the room's history, or of another epoch, or, after Subscribed, that

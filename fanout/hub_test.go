@@ -487,6 +487,31 @@ func TestHub_removedMemberGetsTheRemovalAndNothingAfterIt(t *testing.T) {
 	})
 }
 
+// All the rooms of a connection are told at once that little waits; those that come too late
+// wait again, and it makes no difference to what they get: not at a removal either.
+func TestHub_othersHaveFilledTheBacklog(t *testing.T) {
+	inWorld(t, fanout.HubConfig{}, func(w *world) {
+		w.posts(300)
+		s := &sink{t: t, from: after(0), refuses: 2, full: make(chan struct{})}
+		s.subscribe(w, alice.ID)
+		removal := w.hist.Leave(alice)
+		w.access.remove(alice.ID)
+		w.happens(removal)
+		w.posts(3)
+		s.mu.Lock()
+		close(s.full)
+		s.onEvents = func() {
+			s.mu.Lock()
+			s.refuses++
+			s.mu.Unlock()
+		}
+		s.mu.Unlock()
+		synctest.Wait()
+		assert.Equal(t, removal.Seq, s.has())
+		assert.Equal(t, domain.CodeNotFound, domain.CodeOf(s.ended))
+	})
+}
+
 func TestHub_whoLeavesAPublicRoomStaysSubscribed(t *testing.T) {
 	inWorld(t, fanout.HubConfig{}, func(w *world) {
 		s := w.subscribes(after(0))

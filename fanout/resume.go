@@ -45,12 +45,18 @@ func (s *Subscription) catchUp(ctx context.Context) {
 		}
 		n := s.chunk(ahead)
 		last := s.next + uint64(n) - 1
-		if !s.deliver(join(ahead[:n]), n, last) {
+		if !s.replay(join(ahead[:n]), n, last) {
 			return
+		}
+		if s.next <= last { // not flushed any more
+			continue
 		}
 		if epoch := ahead[n-1].epoch; epoch != "" && last > s.head { // the room has jumped over it
 			s.reset(last, last, epoch)
 			return
+		}
+		if ahead[n-1].left == s.user && last > s.trusted {
+			s.doubted.Store(true)
 		}
 		s.hub.metrics.replayed.Add(float64(n))
 		ahead = ahead[n:]
@@ -67,7 +73,6 @@ func (s *Subscription) chunk(frames []frame) int {
 			return i
 		}
 		if f.left == s.user && s.next+uint64(i) > s.trusted {
-			s.doubted.Store(true)
 			return i + 1
 		}
 		if f.epoch != "" && s.next+uint64(i) > s.head {

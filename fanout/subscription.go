@@ -144,14 +144,26 @@ func (s *Subscription) detach() {
 
 // deliver writes frames to the sink and returns false when the subscription is over.
 func (s *Subscription) deliver(data []byte, n int, last uint64) bool {
+	return s.hand(s.sink.Events, data, n, last)
+}
+
+// replay is deliver for catching up: when others have filled the backlog meanwhile, it
+// writes nothing and s.next stays.
+func (s *Subscription) replay(data []byte, n int, last uint64) bool {
+	return s.hand(s.sink.Replay, data, n, last)
+}
+
+func (s *Subscription) hand(to func([]byte, int, uint64) error, data []byte, n int, last uint64) bool {
 	s.mu.Lock()
 	if s.done {
 		s.mu.Unlock()
 		return false
 	}
-	err := s.sink.Events(data, n, last)
-	if err == nil {
-		s.next = last + 1
+	err := to(data, n, last)
+	if err == nil || errors.Is(err, domain.ErrNotFlushed) {
+		if err == nil {
+			s.next = last + 1
+		}
 		s.mu.Unlock()
 		return true
 	}

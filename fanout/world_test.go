@@ -148,6 +148,7 @@ type sink struct {
 	ended      error
 	fails      error
 	full       chan struct{} // when set, Flushed waits until it is closed
+	refuses    int           // of the next Replays, since others have filled the backlog
 	onEvents   func()        // called at the end of each Events, without the lock
 }
 
@@ -203,6 +204,19 @@ func (s *sink) Flushed(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+func (s *sink) Replay(frames []byte, n int, last uint64) error {
+	s.mu.Lock()
+	refused := s.refuses > 0
+	if refused {
+		s.refuses--
+	}
+	s.mu.Unlock()
+	if refused {
+		return domain.ErrNotFlushed
+	}
+	return s.Events(frames, n, last)
 }
 
 func (s *sink) CaughtUp(seq uint64) {

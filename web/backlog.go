@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"confab/domain"
 	"confab/web/uring"
 )
 
@@ -74,6 +75,19 @@ func (b *backlog) open(conn net.Conn, cut func()) {
 func (b *backlog) events(frames []byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.lastData = time.Now()
+	return b.accept(frames, true)
+}
+
+// replay is events for who was let go by flushed. All the rooms that a connection resumes are
+// let go at once, and together they would pass the limit, however fast its client reads:
+// those that come when much waits again get ErrNotFlushed.
+func (b *backlog) replay(frames []byte) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed == nil && b.pending > backlogSmall {
+		return domain.ErrNotFlushed
+	}
 	b.lastData = time.Now()
 	return b.accept(frames, true)
 }

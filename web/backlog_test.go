@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"confab/domain"
 )
 
 // connected returns a backlog on a TCP socket whose buffer is small.
@@ -85,6 +87,39 @@ func keepsOrder(t *testing.T, b *backlog, client net.Conn) {
 	rest, err := io.ReadAll(client)
 	require.NoError(t, err)
 	require.Equal(t, "end", string(rest))
+}
+
+// Many rooms of a connection catch up, and all are let go at once: that is no slow reader.
+func TestBacklog_manyCatchUpAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rooms = 100
+		b, client := piped()
+		chunk := bytes.Repeat([]byte("x"), 64<<10)
+		require.NoError(t, b.events(make([]byte, backlogSmall+1)))
+		var letGo, sending sync.WaitGroup
+		letGo.Add(rooms)
+		for range rooms {
+			sending.Go(func() {
+				err := b.flushed(t.Context())
+				letGo.Done()
+				letGo.Wait()
+				for {
+					require.NoError(t, err)
+					if err = b.replay(chunk); err == nil {
+						return
+					}
+					require.ErrorIs(t, err, domain.ErrNotFlushed)
+					err = b.flushed(t.Context())
+				}
+			})
+		}
+		_, err := io.CopyN(io.Discard, client, backlogSmall+1+rooms*int64(len(chunk)))
+		require.NoError(t, err)
+		sending.Wait()
+		b.finish(nil)
+		b.wait()
+		require.ErrorIs(t, b.replay(chunk), errClosed)
+	})
 }
 
 func TestBacklog_cork(t *testing.T) {

@@ -118,7 +118,16 @@ func (s *subscription) Subscribed(head uint64, epoch string) {
 
 // Events implements Sink.
 func (s *subscription) Events(frames []byte, n int, last uint64) error {
-	err := s.c.out.events(frames)
+	return s.given(s.c.out.events(frames), n, last)
+}
+
+// Replay implements Sink.
+func (s *subscription) Replay(frames []byte, n int, last uint64) error {
+	return s.given(s.c.out.replay(frames), n, last)
+}
+
+// given notes what became of n events.
+func (s *subscription) given(err error, n int, last uint64) error {
 	s.c.sent(err)
 	if err != nil {
 		return err
