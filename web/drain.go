@@ -40,6 +40,8 @@ func (k *sockets) drain(ctx context.Context) error {
 	}
 	left := k.list()
 	for _, c := range left {
+		c.out.finish(c.closeFrame())
+		c.out.offer() // the goodbye, which may wait for an outbox still
 		c.cut()
 	}
 	<-closed

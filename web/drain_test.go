@@ -65,6 +65,23 @@ func TestDrain_cutsWhoDoesNotRead(t *testing.T) {
 	require.ErrorIs(t, l.server.Drain(ctx), context.DeadlineExceeded)
 }
 
+// TestDrain_withoutPatience: with CONFAB_DRAIN=0s, too, whoever reads hears when to come back.
+func TestDrain_withoutPatience(t *testing.T) {
+	l := newLiveRig(t)
+	ada := l.guest("ada")
+	var all []*socket
+	for range 50 {
+		all = append(all, l.connects(ada))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = l.server.Drain(ctx)
+	for _, s := range all {
+		require.Equal(t, "restart", hear[frames.Goodbye](s).Code)
+		s.closes(websocket.CloseServiceRestart)
+	}
+}
+
 // TestDrain_connectingMeanwhile: who got past the door just before it closed.
 func TestDrain_connectingMeanwhile(t *testing.T) {
 	l := newLiveRig(t)
