@@ -93,13 +93,18 @@ func (b *backends) open(ctx context.Context, say func(component, reason string))
 		return err
 	}
 	b.onClose(b.store.Close)
-	if err := b.await(ctx, say, "redis", func() error { return b.claimRedis(ctx) }); err != nil {
+	// A Redis remembers for ever whose it is, so it is claimed last: who is refused the store may
+	// take this Redis for another. A store is not held for a Redis that belongs to another one.
+	if err := b.await(ctx, say, "redis", func() error { return b.lookAtRedis(ctx) }); err != nil {
 		return err
 	}
 	if b.cfg.embeddedRedis() {
 		b.onClose(b.releaseStore)
 	}
-	return b.await(ctx, say, "store", func() error { return b.claimStore(ctx) })
+	if err := b.await(ctx, say, "store", func() error { return b.claimStore(ctx) }); err != nil {
+		return err
+	}
+	return b.await(ctx, say, "redis", func() error { return b.claimRedis(ctx) })
 }
 
 func (b *backends) redisOptions() (redis.Options, error) {

@@ -31,16 +31,21 @@ const (
 // claimRedis refuses a Redis that is used with another number of partitions, in which rooms
 // would be looked for in the wrong place, or for another history: two processes that each had a
 // store of their own would divide every room's. The first one to claim it says both.
-func (b *backends) claimRedis(ctx context.Context) error {
+func (b *backends) claimRedis(ctx context.Context) error { return b.agree(ctx, claimKey) }
+
+// lookAtRedis refuses as claimRedis does, and claims nothing: an empty Redis stays anybody's.
+func (b *backends) lookAtRedis(ctx context.Context) error { return b.agree(ctx, readKey) }
+
+func (b *backends) agree(ctx context.Context, say func(ctx context.Context, c *redis.Client, key, value string) (string, error)) error {
 	c, partitions, history := b.redis.write, b.partitions, b.history
-	n, err := claimKey(ctx, c, partitionsKey, strconv.Itoa(partitions))
+	n, err := say(ctx, c, partitionsKey, strconv.Itoa(partitions))
 	if err != nil {
 		return err
 	}
 	if n != strconv.Itoa(partitions) {
 		return permanent{fmt.Errorf("partitions: this Redis was set up with %s, not %d; start with CONFAB_PARTITIONS=%s", n, partitions, n)}
 	}
-	other, err := claimKey(ctx, c, historyKey, history)
+	other, err := say(ctx, c, historyKey, history)
 	if err != nil {
 		return err
 	}
@@ -65,6 +70,18 @@ func claimKey(ctx context.Context, c *redis.Client, key, value string) (string, 
 		}
 	}
 	return "", fmt.Errorf("%s is set and gone", key)
+}
+
+// readKey returns the value of a key, and the given one where there is none.
+func readKey(ctx context.Context, c *redis.Client, key, value string) (string, error) {
+	got, err := c.Get(ctx, key).Result()
+	if errors.Is(err, redis.Nil) {
+		return value, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", key, err)
+	}
+	return got, nil
 }
 
 // again claims every now and then until ctx ends. It fails when somebody else was faster.

@@ -132,6 +132,11 @@ func TestServer_refusesTheStoreOfAnotherRedis(t *testing.T) {
 	if _, err := runWith(t, stranger); err == nil || !strings.Contains(err.Error(), "share a Redis, too") {
 		t.Errorf("got %v", err)
 	}
+	own := domaintest.StartRedis(t)
+	if _, err := runWith(t, []string{store, "CONFAB_REDIS_URL=" + own.URL, "CONFAB_ADDR=127.0.0.1:0"}); err == nil || !strings.Contains(err.Error(), "use an empty database") {
+		t.Errorf("got %v", err)
+	}
+	startConfab(t, "as told", "CONFAB_REDIS_URL="+own.URL, "CONFAB_DATA="+t.TempDir()).ready(t) // the Redis is still nobody's
 	first.kill(t)
 	next := startConfab(t, "next", stranger...).ready(t)
 	next.stop(t)
