@@ -236,6 +236,9 @@ type rebuildCmd struct{}
 
 // Run makes the views again from the archive.
 func (rebuildCmd) Run(ctx context.Context, cfg Config, log *slog.Logger) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	parts := launcher{ctx: context.WithoutCancel(ctx), fail: fail}
 	if cfg.MongoURI == "" {
 		if _, err := os.Stat(cfg.database()); err != nil {
 			return fmt.Errorf("rebuild: there is no history: %w; --data names the folder", err)
@@ -247,6 +250,7 @@ func (rebuildCmd) Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer b.closeAll()
+	defer parts.start("store", again(claimStoreEvery, b.claimStore))() // it may take longer than silence is waited for
 	start := time.Now()
 	if err := b.rebuild(ctx); err != nil {
 		return fmt.Errorf("rebuild: %w; run it again, until it has ended rooms may be missing in lists", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,11 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"confab/domain"
 	"confab/domain/domaintest"
 	"confab/projector/mongodb/mongotest"
 )
@@ -142,6 +147,46 @@ func TestServer_refusesTheStoreOfAnotherRedis(t *testing.T) {
 	next.stop(t)
 	if again := startConfab(t, "again", stranger...).ready(t); strings.Contains(again.log.String(), "waiting for store") {
 		t.Error("one that was stopped has not given up the store")
+	}
+}
+
+// Nobody with another Redis is let in while the views are made again, however long that takes.
+func TestRebuild_holdsTheStore(t *testing.T) {
+	server, redis := mongotest.Start(t), domaintest.StartRedis(t)
+	leases := goredis.NewClient(&goredis.Options{Addr: redis.Addr})
+	defer leases.Close()
+	// It waits for whoever has a partition, and that takes longer than a beat.
+	if err := leases.Set(t.Context(), domain.Partition(0).Lease(), "a projector's", time.Minute).Err(); err != nil {
+		t.Fatal(err)
+	}
+	store, err := mongo.Connect(options.Client().ApplyURI(server.URI))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Disconnect(context.Background()) }()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := runWith(t, []string{"CONFAB_MONGO_URI=" + server.URI, "CONFAB_REDIS_URL=" + redis.URL}, "rebuild")
+		ended <- err
+	}()
+	beats := map[string]bool{}
+	eventually(t, time.Minute, "the views are made again", func() error {
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("rebuild: %v", err)
+			}
+			return nil
+		default:
+		}
+		var holder struct{ Beat string }
+		if err := store.Database("confab").Collection("history").FindOne(t.Context(), bson.M{"_id": "holder"}).Decode(&holder); err == nil {
+			beats[holder.Beat] = true
+		}
+		return errors.New("it is at work")
+	})
+	if len(beats) < 2 {
+		t.Errorf("it said %d times that it holds the store", len(beats))
 	}
 }
 
