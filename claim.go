@@ -55,8 +55,11 @@ func (b *backends) agree(ctx context.Context, say func(ctx context.Context, c *r
 	return nil
 }
 
-// claimKey sets a key that is not there, and returns its value. It only reads one that is: a
-// Redis that is full refuses all else, and has to let projectors in.
+// claimScript is for a Redis that is full, which has to let projectors in.
+var claimScript = redis.NewScript(`#!lua flags=allow-oom
+return redis.call("SETNX", KEYS[1], ARGV[1])`)
+
+// claimKey sets a key that is not there, and returns its value.
 func claimKey(ctx context.Context, c *redis.Client, key, value string) (string, error) {
 	for range 2 {
 		switch got, err := c.Get(ctx, key).Result(); {
@@ -65,7 +68,11 @@ func claimKey(ctx context.Context, c *redis.Client, key, value string) (string, 
 		case !errors.Is(err, redis.Nil):
 			return "", fmt.Errorf("read %s: %w", key, err)
 		}
-		if err := c.SetNX(ctx, key, value, 0).Err(); err != nil {
+		err := c.SetNX(ctx, key, value, 0).Err()
+		if redis.HasErrorPrefix(err, "OOM") {
+			err = claimScript.Run(ctx, c, []string{key}, value).Err()
+		}
+		if err != nil {
 			return "", fmt.Errorf("set %s: %w", key, err)
 		}
 	}

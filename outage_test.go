@@ -115,8 +115,8 @@ func TestServer_refusesTheRedisOfAnotherHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	client.Del(t.Context(), "confab:server") // as if it had been restarted
-	maxMemory("1")                           // what it has to say is there already
+	client.Del(t.Context(), "confab:server", historyKey) // as if it had been restarted, and filled by a Confab that did not claim it so
+	maxMemory("1")
 	p = startConfab(t, "again", append(env, "CONFAB_DATA="+data)...).ready(t)
 	maxMemory("0")
 	if err := client.Set(t.Context(), historyKey, "another", 0).Err(); err != nil {
