@@ -29,7 +29,8 @@ type Stream interface {
 
 // Timeline is the whole sequence of every room, wherever its parts are kept.
 type Timeline interface {
-	// Heads returns the newest seq of each room, 0 for a room without events.
+	// Heads returns the newest seq of each room, 0 for a room without events. Those that it
+	// returns with an error are true, but for 0, which then says nothing.
 	Heads(ctx context.Context, rooms ...RoomID) ([]uint64, error)
 	// Range returns up to limit records from after+1 on, in order and without a gap;
 	// none when there is nothing after it.

@@ -104,7 +104,7 @@ func (r *room) after(ctx context.Context, last uint64, limit int) ([]domain.Reco
 // Somebody may have been removed in what the room did not see.
 func (r *room) jump(ctx context.Context) bool {
 	r.hub.metrics.repairs.WithLabelValues("jump").Inc()
-	head, err := r.hub.heads.At(ctx, r.id)
+	head, err := r.hub.head(ctx, r.id)
 	if err != nil {
 		r.repairFailed(ctx, err)
 		return false

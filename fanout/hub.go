@@ -63,8 +63,8 @@ func (c HubConfig) withDefaults() HubConfig {
 type Hub struct {
 	cfg     HubConfig
 	metrics *hubMetrics
-	soon    chan struct{}                       // capacity 1: check the heads at once
-	heads   *fresh.Looks[domain.RoomID, uint64] // for who subscribes; many come at once
+	soon    chan struct{}                     // capacity 1: check the heads at once
+	heads   *fresh.Looks[domain.RoomID, head] // for who subscribes; many come at once
 
 	mu    sync.Mutex // taken before any other lock of this package
 	rooms map[domain.RoomID]*room
@@ -87,12 +87,34 @@ func NewHub(cfg HubConfig) *Hub {
 // headTime is what a look at the rooms' heads may take.
 const headTime = 10 * time.Second
 
+// head is where a room stands, or why nobody can say.
+type head struct {
+	seq uint64
+	err error
+}
+
 // readHeads reads where rooms stand, for all who ask at once: one that is in the archive only
 // keeps the others waiting.
-func (h *Hub) readHeads(ctx context.Context, rooms ...domain.RoomID) ([]uint64, error) {
+func (h *Hub) readHeads(ctx context.Context, rooms ...domain.RoomID) ([]head, error) {
 	ctx, cancel := context.WithTimeout(ctx, headTime)
 	defer cancel()
-	return h.cfg.Timeline.Heads(ctx, rooms...)
+	seqs, err := h.cfg.Timeline.Heads(ctx, rooms...)
+	heads := make([]head, len(rooms))
+	for i := range heads {
+		if i < len(seqs) {
+			heads[i].seq = seqs[i]
+		}
+		if heads[i].seq == 0 {
+			heads[i].err = err
+		}
+	}
+	return heads, nil
+}
+
+// head returns where a room stands, as of a moment after the call.
+func (h *Hub) head(ctx context.Context, room domain.RoomID) (uint64, error) {
+	found, err := h.heads.At(ctx, room)
+	return found.seq, cmp.Or(err, found.err)
 }
 
 // Run serves until ctx ends, and returns when all of the hub's goroutines have. It
@@ -251,14 +273,17 @@ func (h *Hub) checkHeads(ctx context.Context) {
 			h.metrics.headChecks.WithLabelValues("failed").Inc()
 			h.cfg.Logger.Warn("heads of active rooms are not known", "rooms", len(ids), "error", err)
 		}
-		return
+	} else {
+		h.metrics.headChecks.WithLabelValues("ok").Inc()
 	}
-	h.metrics.headChecks.WithLabelValues("ok").Inc()
-	for i, r := range rooms {
-		if heads[i] < seen[i] {
-			r.wentBack()
+	for i, seq := range heads {
+		if err != nil && seq == 0 {
+			continue
 		}
-		r.hear(heads[i])
+		if seq < seen[i] {
+			rooms[i].wentBack()
+		}
+		rooms[i].hear(seq)
 	}
 }
 

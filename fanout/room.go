@@ -83,7 +83,7 @@ func (r *room) open(ctx context.Context) (err error) {
 			r.feed.Close()
 		}
 	}()
-	head, err := r.hub.heads.At(ctx, r.id)
+	head, err := r.hub.head(ctx, r.id)
 	if err != nil {
 		return fmt.Errorf("read head: %w", err)
 	}

@@ -67,7 +67,7 @@ func (s *Subscription) open(ctx context.Context, from domain.Cursor) error {
 func (s *Subscription) readHead(ctx context.Context) (err error) {
 	seen := s.room.ring.lastSeq()
 	for repaired := false; ; repaired = true {
-		if s.head, err = s.hub.heads.At(ctx, s.room.id); err != nil {
+		if s.head, err = s.hub.head(ctx, s.room.id); err != nil {
 			return err
 		}
 		if s.head >= seen || s.hub.cfg.Repair == nil {

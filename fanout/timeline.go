@@ -32,7 +32,8 @@ func NewTimeline(stream domain.Stream, archive domain.Archive) *Timeline {
 	return &Timeline{stream: stream, archive: archive, trimmed: map[domain.RoomID]uint64{}}
 }
 
-// Heads asks the archive only about rooms that Redis does not hold.
+// Heads asks the archive only about rooms that Redis does not hold. When the archive is away,
+// the error is for them alone.
 func (t *Timeline) Heads(ctx context.Context, rooms ...domain.RoomID) ([]uint64, error) {
 	heads := make([]uint64, len(rooms))
 	if t.stream != nil {
@@ -47,7 +48,7 @@ func (t *Timeline) Heads(ctx context.Context, rooms ...domain.RoomID) ([]uint64,
 		}
 		archived, err := t.archive.Head(ctx, rooms[i])
 		if err != nil {
-			return nil, fmt.Errorf("read archive: %w", err)
+			return heads, fmt.Errorf("read archive: %w", err)
 		}
 		heads[i] = archived
 	}

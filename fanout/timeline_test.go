@@ -167,6 +167,17 @@ func TestTimeline_redisAway(t *testing.T) {
 	assert.ErrorIs(t, err, errAway)
 }
 
+func TestTimeline_archiveAway(t *testing.T) {
+	h := domaintest.NewHistory("room", domain.Public).Posts(9)
+	tl := fanout.NewTimeline(&fakeLog{records: h.Records(1, 0)}, fakeArchive{&fakeLog{fails: errAway}})
+	heads, err := tl.Heads(t.Context(), h.Room)
+	require.NoError(t, err)
+	assert.Equal(t, []uint64{10}, heads)
+	heads, err = tl.Heads(t.Context(), "lost", h.Room)
+	assert.ErrorIs(t, err, errAway)
+	assert.Equal(t, []uint64{0, 10}, heads)
+}
+
 func TestTimeline_holesAreErrors(t *testing.T) {
 	h := domaintest.NewHistory("room", domain.Public).Posts(9)
 	lost := &fakeLog{records: h.Records(1, 0), archived: 3, trimmed: 5}

@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -326,6 +327,7 @@ type fakeLog struct {
 	archived uint64
 	trimmed  uint64
 	fails    error
+	others   error // why the archive does not tell heads
 	reads    int
 	before   func(after uint64) // called before each read, without the lock
 }
@@ -418,7 +420,7 @@ type fakeArchive struct{ *fakeLog }
 func (a fakeArchive) Head(context.Context, domain.RoomID) (uint64, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.archived, a.fails
+	return a.archived, cmp.Or(a.fails, a.others)
 }
 
 func (a fakeArchive) Range(_ context.Context, _ domain.RoomID, after uint64, limit int) ([]domain.Record, error) {
