@@ -352,3 +352,18 @@ func TestClient_account(t *testing.T) {
 	require.Eventually(t, func() bool { return c.Err() != nil }, 10*time.Second, 5*time.Millisecond)
 	require.True(t, websocket.IsCloseError(c.Err(), 4001), "%v", c.Err())
 }
+
+// Wherever the address of a server is given, a slash behind it does no harm.
+func TestClient_slashBehindTheServer(t *testing.T) {
+	l, ctx := newLiveRig(t), within(t)
+	server := l.http.URL + "/"
+	require.NoError(t, client.SignUp(ctx, server, "grace", "a long password"))
+	me, err := client.SignIn(ctx, server, "grace", "a long password")
+	require.NoError(t, err)
+	kept := &client.Session{Server: server, Token: me.Token}
+	_, err = kept.CreateRoom(ctx, "lounge", domain.Public)
+	require.NoError(t, err)
+	c, err := client.Dial(ctx, kept, client.Options{})
+	require.NoError(t, err)
+	c.Close()
+}

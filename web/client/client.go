@@ -193,7 +193,7 @@ func (c *Client) finish(err error) {
 
 // connect opens a connection, and returns why it was lost or did not come about.
 func (c *Client) connect(ctx context.Context) error {
-	url := "ws" + strings.TrimPrefix(c.session.Server, "http") + "/ws"
+	url := "ws" + strings.TrimPrefix(c.session.at("/ws"), "http")
 	ws, res, err := c.opt.Dialer.DialContext(ctx, url, http.Header{"Authorization": {"Bearer " + c.session.Token}})
 	if res != nil {
 		defer res.Body.Close()

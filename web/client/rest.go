@@ -17,7 +17,7 @@ import (
 
 // Session is who a program is to a server. It is safe for concurrent use.
 type Session struct {
-	Server string // http://host:port
+	Server string // http://host:port, with or without a slash behind it
 	Token  string
 	User   domain.User
 	HTTP   *http.Client // nil: http.DefaultClient
@@ -70,7 +70,7 @@ func Guest(ctx context.Context, server, name string) (*Session, error) {
 }
 
 func open(ctx context.Context, server, path string, who map[string]string) (*Session, error) {
-	s := &Session{Server: strings.TrimSuffix(server, "/")}
+	s := &Session{Server: server}
 	var out struct {
 		Token string      `json:"token"`
 		User  domain.User `json:"user"`
@@ -141,6 +141,9 @@ func roomPath(room domain.RoomID, rest string) string {
 	return "/rooms/" + url.PathEscape(string(room)) + rest
 }
 
+// at returns the URL of a path of the server's.
+func (s *Session) at(path string) string { return strings.TrimRight(s.Server, "/") + path }
+
 // Do makes a call of the REST API: path is below /api/v1, in and out are JSON, nil for
 // none. An error that the server tells is a *domain.Error.
 func (s *Session) Do(ctx context.Context, method, path string, in, out any) error {
@@ -152,7 +155,7 @@ func (s *Session) Do(ctx context.Context, method, path string, in, out any) erro
 		}
 		body = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, s.Server+"/api/v1"+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, s.at("/api/v1"+path), body)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
