@@ -367,3 +367,28 @@ func TestClient_slashBehindTheServer(t *testing.T) {
 	require.NoError(t, err)
 	c.Close()
 }
+
+// What can be no message is an error of its Send, and nobody else's.
+func TestClient_whatIsNoMessage(t *testing.T) {
+	l, ctx := newLiveRig(t), within(t)
+	a, ada, _ := l.uses(ctx, "ada")
+	room, err := ada.CreateRoom(ctx, "lounge", domain.Public)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		key, body string
+		code      domain.Code
+	}{
+		{"k", strings.Repeat("x", domain.MaxBodyBytes+1), domain.CodeTooLarge},
+		{"k", strings.Repeat("x", 2<<20), domain.CodeTooLarge}, // the server closes with 4009 after such a frame
+		{strings.Repeat("k", 2<<20), "hi", domain.CodeInvalid},
+		{"k", "not UTF-8: \xff", domain.CodeInvalid}, // JSON would make U+FFFD of it
+		{"\xff", "hi", domain.CodeInvalid},
+		{"k", " ", domain.CodeInvalid},
+	} {
+		_, err = a.Send(ctx, room.ID, c.key, c.body)
+		require.Equal(t, c.code, domain.CodeOf(err), "%v", err)
+	}
+	ack, err := a.Send(ctx, room.ID, "k", "hi")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, ack.Seq)
+}

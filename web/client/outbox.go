@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -34,13 +35,18 @@ type outgoing struct {
 // takes. key "" means a new one; a caller that wants to send again after its own
 // restart makes keys itself (NewKey) and keeps them.
 //
-// The error is a *domain.Error when the server refused. When ctx ends first, whether
+// The error is a *domain.Error when the server refused, or would by what it promises. When ctx ends first, whether
 // the message was posted is not known: sending again under the same key tells.
 //
 // Messages of concurrent Sends may overtake each other.
 func (c *Client) Send(ctx context.Context, room domain.RoomID, key, body string) (Ack, error) {
 	if key == "" {
 		key = NewKey()
+	}
+	// Not left to the server: it never hears of broken UTF-8, for which JSON has U+FFFD, and
+	// what is beyond all limits ends the connection, and with it the client (4009).
+	if err := cmp.Or(domain.CheckKey(key), domain.CheckBody(body)); err != nil {
+		return Ack{}, err
 	}
 	o := &outgoing{room: room, key: key, body: body, result: make(chan result, 1)}
 	c.mu.Lock()
