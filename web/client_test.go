@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -391,4 +394,34 @@ func TestClient_whatIsNoMessage(t *testing.T) {
 	ack, err := a.Send(ctx, room.ID, "k", "hi")
 	require.NoError(t, err)
 	require.EqualValues(t, 2, ack.Seq)
+}
+
+// TestClient_proxyThatIsBusy: a proxy that has no problem to tell may say that there are
+// too many, too. That passes.
+func TestClient_proxyThatIsBusy(t *testing.T) {
+	for status, code := range map[int]domain.Code{
+		http.StatusTooManyRequests: domain.CodeRateLimited,
+		http.StatusRequestTimeout:  domain.CodeUnavailable,
+		http.StatusBadGateway:      domain.CodeUnavailable,
+	} {
+		l, ctx := newLiveRig(t), within(t)
+		var busy atomic.Int32
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if busy.Add(-1) >= 0 {
+				http.Error(w, "busy", status)
+				return
+			}
+			l.server.ServeHTTP(w, r)
+		}))
+		t.Cleanup(proxy.Close)
+		busy.Store(1)
+		_, err := client.Guest(ctx, proxy.URL, "ada")
+		require.Equal(t, code, domain.CodeOf(err), "%v", err)
+		me, err := client.Guest(ctx, proxy.URL, "ada")
+		require.NoError(t, err)
+		busy.Store(1)
+		c, err := client.Dial(ctx, me, client.Options{})
+		require.NoError(t, err)
+		c.Close()
+	}
 }

@@ -202,7 +202,9 @@ func problem(res *http.Response) error {
 	}
 	switch {
 	case p.Code != "":
-	case res.StatusCode >= 500:
+	case res.StatusCode == http.StatusTooManyRequests:
+		p.Code, p.Detail = domain.CodeRateLimited, res.Status
+	case res.StatusCode == http.StatusRequestTimeout || res.StatusCode >= 500:
 		p.Code, p.Detail = domain.CodeUnavailable, res.Status
 	default:
 		p.Code, p.Detail = domain.CodeInvalid, res.Status
