@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"confab/domain"
@@ -423,5 +424,73 @@ func TestClient_proxyThatIsBusy(t *testing.T) {
 		c, err := client.Dial(ctx, me, client.Options{})
 		require.NoError(t, err)
 		c.Close()
+	}
+}
+
+// stuckConn is a line that takes nothing any more, as when the other side is gone.
+type stuckConn struct {
+	net.Conn
+	stuck  atomic.Bool
+	tried  chan struct{} // capacity 1: a write hangs
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (c *stuckConn) Write(p []byte) (int, error) {
+	if !c.stuck.Load() {
+		return c.Conn.Write(p)
+	}
+	select {
+	case c.tried <- struct{}{}:
+	default:
+	}
+	<-c.closed
+	return 0, net.ErrClosed
+}
+
+func (c *stuckConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// TestClient_lineThatTakesNothing: nobody waits for it longer than they want to.
+func TestClient_lineThatTakesNothing(t *testing.T) {
+	l, ctx := newLiveRig(t), within(t)
+	_, ada, _ := l.uses(ctx, "ada")
+	room, err := ada.CreateRoom(ctx, "lounge", domain.Public)
+	require.NoError(t, err)
+	line := &stuckConn{tried: make(chan struct{}, 1), closed: make(chan struct{})}
+	a, err := client.Dial(ctx, ada, client.Options{Dialer: &websocket.Dialer{
+		NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			line.Conn, err = new(net.Dialer).DialContext(ctx, network, addr)
+			return line, err
+		},
+	}})
+	require.NoError(t, err)
+	sub := a.Subscribe(room.ID, domain.Cursor{})
+	<-sub.CaughtUp()
+	line.stuck.Store(true)
+
+	short, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer a.Close()
+		_, err := a.Send(short, room.ID, "", "hi")
+		assert.ErrorIs(t, err, context.Canceled)
+		_, err = a.Send(short, room.ID, "", "hi again")
+		assert.ErrorIs(t, err, context.Canceled)
+		e, err := sub.Next(ctx)
+		assert.NoError(t, err, "what has come can be taken")
+		assert.EqualValues(t, 1, e.Seq)
+		sub.Close()
+	}()
+	<-line.tried
+	cancel()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		line.Close()
+		require.Fail(t, "the client hangs")
 	}
 }

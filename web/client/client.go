@@ -61,7 +61,10 @@ type connection struct {
 	writing sync.Mutex
 	pingMS  int64
 	lost    chan struct{}  // closed when the connection is over
-	waiting sync.WaitGroup // what is to be done later on it
+	waiting sync.WaitGroup // the writer, and what is to be done later on it
+
+	pending [][]byte      // frames for the writer, under the client's mutex
+	more    chan struct{} // capacity 1: there are some
 }
 
 // Dial connects and returns when the server has said welcome, or with an error when
@@ -204,13 +207,14 @@ func (c *Client) connect(ctx context.Context) error {
 		}
 		return fmt.Errorf("connect: %w", domain.Unavailable("the server", err))
 	}
-	conn := &connection{ws: ws, lost: make(chan struct{})}
+	conn := &connection{ws: ws, lost: make(chan struct{}), more: make(chan struct{}, 1)}
 	defer conn.waiting.Wait()
 	defer close(conn.lost)
 	defer ws.Close()
 	closeOnEnd := context.AfterFunc(ctx, func() { ws.Close() })
 	defer closeOnEnd()
 	defer c.detach(conn)
+	conn.waiting.Go(func() { c.writePending(conn) })
 	ws.SetPingHandler(func(payload string) error {
 		conn.alive()
 		return conn.write(websocket.PongMessage, []byte(payload))
@@ -359,14 +363,37 @@ func (c *Client) newID() string {
 	return strconv.FormatUint(c.nextID, 10)
 }
 
-// write sends a frame if there is a connection. When it fails, reading fails too, and
-// the next connection makes up for it.
+// write has a frame sent if there is a connection. It does not block: as long as a line
+// takes nothing, the mutex would be held, and no caller's ctx be heeded.
 func (c *Client) write(f frames.Frame) {
 	if c.conn == nil {
 		return
 	}
-	if err := c.conn.write(websocket.TextMessage, frames.Marshal(f)); err != nil {
-		c.conn.ws.Close()
-		c.conn = nil
+	c.conn.pending = append(c.conn.pending, frames.Marshal(f))
+	select {
+	case c.conn.more <- struct{}{}:
+	default:
+	}
+}
+
+// writePending writes, in order, until the connection is lost. When it fails, reading
+// fails too, and the next connection makes up for it. It is called without mu.
+func (c *Client) writePending(conn *connection) {
+	for {
+		select {
+		case <-conn.lost:
+			return
+		case <-conn.more:
+		}
+		c.mu.Lock()
+		pending := conn.pending
+		conn.pending = nil
+		c.mu.Unlock()
+		for _, frame := range pending {
+			if conn.write(websocket.TextMessage, frame) != nil {
+				conn.ws.Close()
+				return
+			}
+		}
 	}
 }
