@@ -65,6 +65,9 @@ func TestRoutes_methodsAndPathsThatAreNone(t *testing.T) {
 	require.Equal(t, "POST", a.header.Get("Allow"))
 	a = r.ask("POST", "/metrics", "").problem(http.StatusMethodNotAllowed, domain.CodeInvalid)
 	require.Equal(t, "GET, HEAD", a.header.Get("Allow"))
+	a = r.ask("POST", "/api/v1/rooms/aaaaaaaaaaaaaaaaaaaa%2Fmessages", "").problem(http.StatusMethodNotAllowed, domain.CodeInvalid)
+	require.Equal(t, "GET, HEAD", a.header.Get("Allow"), "%2F is no slash")
+	r.ask("PROPFIND", "/api/v1/nothing", "").problem(http.StatusNotFound, domain.CodeNotFound)
 	r.ask("HEAD", "/metrics", "").ok(http.StatusOK)
 	for _, path := range []string{"/api/v1/nothing", "/api/v2/me", "/api/", "/api/v1/me/", "/api/v1//me", "/api/v1/rooms/x/y/z"} {
 		r.ask("GET", path, "").problem(http.StatusNotFound, domain.CodeNotFound)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	_ "embed"
 	"net/http"
 	"slices"
@@ -21,7 +22,7 @@ func (s *Server) routes() (http.Handler, error) {
 	r := chi.NewRouter()
 	r.Use(withRequestID, securityHeaders, s.strictTransport, s.recovered, s.clientIP(), middleware.GetHead)
 	r.NotFound(s.notFound)
-	r.MethodNotAllowed(methodNotAllowed(r))
+	r.MethodNotAllowed(s.methodNotAllowed(r))
 
 	r.Get("/ws", s.serveWS) // neither wrapped nor timed: it is hijacked
 	r.With(noStore).Group(func(r chi.Router) {
@@ -68,13 +69,19 @@ func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(openAPI) // the client is gone: there is nobody to tell
 }
 
-// methodNotAllowed answers where a path has other methods.
-func methodNotAllowed(routes chi.Routes) http.HandlerFunc {
+// methodNotAllowed answers where a path has other methods, and for methods that nobody has
+// heard of, with which chi does not look at the path.
+func (s *Server) methodNotAllowed(routes chi.Routes) http.HandlerFunc {
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete}
 	return func(w http.ResponseWriter, r *http.Request) {
+		path := cmp.Or(r.URL.RawPath, r.URL.Path) // as chi does: %2F is no slash
 		allowed := slices.DeleteFunc(slices.Clone(methods), func(m string) bool {
-			return !routes.Match(chi.NewRouteContext(), m, r.URL.Path)
+			return !routes.Match(chi.NewRouteContext(), m, path)
 		})
+		if len(allowed) == 0 {
+			s.notFound(w, r)
+			return
+		}
 		if slices.Contains(allowed, http.MethodGet) {
 			allowed = append(allowed, http.MethodHead) // by middleware.GetHead
 		}
