@@ -135,7 +135,7 @@ func (c *conn) serve() (err error) {
 		case kind >= opClose:
 		case kind != opText:
 			c.s.metrics.frame("binary")
-			c.refuse("", domain.Errorf(domain.CodeInvalid, "this is a binary frame; send JSON in text frames"))
+			c.refuse(frames.FindID(msg), domain.Errorf(domain.CodeInvalid, "this is a binary frame; send JSON in text frames"))
 		default:
 			c.out.cork()
 			c.handle(msg)

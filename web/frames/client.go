@@ -1,8 +1,7 @@
 package frames
 
 import (
-	"encoding/json"
-	"unicode/utf8"
+	"fmt"
 
 	"confab/domain"
 	"confab/web/strictjson"
@@ -170,9 +169,11 @@ func (f *IDFinder) textEnds() {
 		f.isID = string(f.kept) == `"id"`
 		return
 	}
-	var id string
-	if f.isID && utf8.Valid(f.kept) && json.Unmarshal(f.kept, &id) == nil && validID(id) {
-		f.id, f.done = id, true
+	var in struct {
+		ID string `json:"id"`
+	}
+	if f.isID && strictjson.Unmarshal(fmt.Appendf(nil, `{"id":%s}`, f.kept), &in) == nil && validID(in.ID) {
+		f.id, f.done = in.ID, true
 	}
 }
 
