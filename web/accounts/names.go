@@ -25,7 +25,9 @@ func canonicalName(name string) (shown, key string, err error) {
 	if err := domain.CheckName(shown, domain.MaxUserNameRunes); err != nil {
 		return "", "", err
 	}
-	f, err := folded.String(shown)
+	// NFKC comes first, too: it makes capitals of what has no case, such as the bold letters of
+	// mathematics, and that of an I has another skeleton.
+	f, err := folded.String(norm.NFKC.String(shown))
 	if err != nil {
 		return "", "", domain.Errorf(domain.CodeInvalid, "name holds characters that cannot stand in a name; use letters, digits and common punctuation")
 	}

@@ -20,6 +20,7 @@ func TestNameKey_sameForWhatLooksTheSame(t *testing.T) {
 		{"modern", "modem"},                 //
 		{"Straße", "STRASSE", "strasse"},    // case folding
 		{"ﬁna", "fina"},                     // ligatures
+		{"Ivan", "𝐈van", "ℐvan", "ivan"},    // capitals that only NFKC makes letters
 		{"hello world", "Hello World"},      //
 	} {
 		want, err := NameKey(same[0])
