@@ -1,3 +1,4 @@
+import type { WebSocketRoute } from "playwright-core";
 import { expect } from "vitest";
 import { Api } from "./harness/api.ts";
 import type { Person } from "./harness/person.ts";
@@ -89,4 +90,47 @@ test("an account that was made without an answer is no name that is taken", asyn
   await p.alert.waitFor();
   await p.button("Create account").click();
   await p.rooms.waitFor();
+});
+
+test("who signs in where a session ended sees nothing of whose it was", async ({ people }) => {
+  const p = await people.open("Ada");
+  p.watch.excuse(
+    /ERR_INTERNET_DISCONNECTED|WebSocket|status of (401|404|503)/,
+    "the network, the session, the server, the room",
+  );
+  const room = await p.api.createRoom(unique("secret"), "private");
+  let asleep = false; // the page hears of the end by REST first
+  let socket: WebSocketRoute | undefined;
+  await p.page.routeWebSocket("**/ws", (page) => {
+    if (asleep) return;
+    socket = page;
+    page.connectToServer();
+  });
+  await p.enter(room.id);
+  await p.line("open");
+  await p.context.setOffline(true);
+  asleep = true;
+  await socket?.close();
+  await p.api.call("DELETE", "/sessions/current");
+  await p.context.setOffline(false);
+  await p.button("Sign in").waitFor();
+
+  await p.page.evaluate((name) => {
+    new MutationObserver(() => {
+      if (document.body.innerText.includes(name)) document.documentElement.dataset.leaked = name;
+    }).observe(document, { subtree: true, childList: true, characterData: true });
+  }, room.name);
+  asleep = false;
+  // The first answer fails, too: it must not be taken for Ada.
+  const refusal = { type: "about:blank", title: "", status: 503, code: "unavailable", detail: "try again" };
+  await p.page.route(
+    "**/api/v1/me",
+    (r) => r.fulfill({ status: 503, contentType: "application/problem+json", body: JSON.stringify(refusal) }),
+    { times: 1 },
+  );
+  await p.textbox("Name").fill("Eve");
+  await p.button("Continue as guest").click();
+  await p.rooms.getByText("Eve").waitFor();
+  await p.line("open");
+  expect(await p.page.locator("html").getAttribute("data-leaked")).toBe(null);
 });

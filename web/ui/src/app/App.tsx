@@ -1,6 +1,7 @@
 import { lazy, useEffect, useState } from "react";
 import { language, useText } from "../i18n/i18n.ts";
-import { useStore } from "../store/store.ts";
+import { api } from "../store/api.ts";
+import { useStore, useStoreDispatch } from "../store/store.ts";
 import { endedText } from "./endedText.ts";
 import { Lazily } from "./Lazily.tsx";
 import { unsentOf } from "./line.ts";
@@ -20,6 +21,7 @@ export function App() {
   useEffect(() => {
     document.documentElement.lang = language();
   });
+  const dispatch = useStoreDispatch();
   const session = useSession();
   const [note, setNote] = useState<string>();
   const [shown, setShown] = useState<string>(); // the id of whom the page was drawn for
@@ -41,7 +43,11 @@ export function App() {
       <SignIn
         note={note}
         other={session.is === "in" ? session.user : undefined}
-        done={() => setNote(undefined)}
+        done={() => {
+          setNote(undefined);
+          // Answers to whoever was here before are not for who comes in: who that is, is asked, too.
+          dispatch(api.util.resetApiState());
+        }}
       />
     );
   return (

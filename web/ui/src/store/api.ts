@@ -66,11 +66,9 @@ export const api = createApi({
     }),
     signIn: b.mutation<{ user: User }, { name: string; password: string }>({
       query: (body) => ({ url: "/sessions", method: "POST", body }),
-      invalidatesTags: ["Me"],
     }),
     signInGuest: b.mutation<{ user: User }, { name: string }>({
       query: (body) => ({ url: "/sessions/guest", method: "POST", body }),
-      invalidatesTags: ["Me"],
     }),
     endSession: b.mutation<null, string>({
       query: (id) => ({ url: `/sessions/${path(id)}`, method: "DELETE" }),
