@@ -17,7 +17,13 @@ export function rememberUser(user: User): void {
 
 export function rememberedRooms(user: string): Room[] | undefined {
   const rooms = load(ROOMS + user);
-  return Array.isArray(rooms) ? (rooms as Room[]) : undefined;
+  return Array.isArray(rooms) && rooms.every(isRoom) ? rooms : undefined;
+}
+
+// Another version may have written it.
+function isRoom(v: unknown): v is Room {
+  const r = v as Partial<Room> | null;
+  return typeof r?.id === "string" && typeof r.name === "string" && Number.isSafeInteger(r.head);
 }
 
 export function rememberRooms(user: string, rooms: readonly Room[]): void {
