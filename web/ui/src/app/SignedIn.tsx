@@ -46,10 +46,10 @@ function useSignOut(live: Live | undefined, ended: (why: string) => void): () =>
   const unsent = useStore((s) => unsentOf(s.live));
 
   const forget = useCallback(() => {
-    forgetUser();
+    forgetUser(live?.user.id);
     dispatch(slice.actions.signedOut());
     dispatch(api.util.resetApiState());
-  }, [dispatch]);
+  }, [dispatch, live]);
 
   useEffect(() => {
     if (leaving || (why !== "session ended" && why !== "other user")) return;

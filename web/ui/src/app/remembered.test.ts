@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { rememberedRooms, rememberRooms } from "./remembered.ts";
+import { forgetUser, rememberedRooms, rememberedUser, rememberRooms, rememberUser } from "./remembered.ts";
 
 const ada = "user-ada";
 const room = { id: "room", name: "Room", visibility: "public", head: 3, member: true } as const;
@@ -27,4 +27,17 @@ test("what is no list of rooms is not there: the app could not open with it, eve
     items.set(key, rubbish);
     expect(rememberedRooms(ada), rubbish).toBeUndefined();
   }
+});
+
+test("whose session ended is forgotten, and not who signed in meanwhile", () => {
+  const eve = { id: "user-eve", name: "Eve" };
+  rememberRooms(ada, [room]);
+  rememberUser(eve);
+  rememberRooms(eve.id, [room]);
+  forgetUser(ada);
+  expect(rememberedRooms(ada)).toBeUndefined();
+  expect(rememberedUser()).toEqual(eve);
+  expect(rememberedRooms(eve.id)).toEqual([room]);
+  forgetUser();
+  expect(items.size).toBe(0);
 });

@@ -30,11 +30,10 @@ export function rememberRooms(user: string, rooms: readonly Room[]): void {
   keep(ROOMS + user, JSON.stringify(rooms));
 }
 
-/** At sign-out. */
-export function forgetUser(): void {
-  const user = rememberedUser();
-  keep(USER, undefined);
-  if (user) keep(ROOMS + user.id, undefined);
+/** At sign-out. Somebody else may be signed in by now, in another tab. */
+export function forgetUser(id = rememberedUser()?.id): void {
+  if (id === rememberedUser()?.id) keep(USER, undefined);
+  if (id !== undefined) keep(ROOMS + id, undefined);
 }
 
 function load(key: string): unknown {
