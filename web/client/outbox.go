@@ -35,8 +35,9 @@ type outgoing struct {
 // takes. key "" means a new one; a caller that wants to send again after its own
 // restart makes keys itself (NewKey) and keeps them.
 //
-// The error is a *domain.Error when the server refused, or would by what it promises. When ctx ends first, whether
-// the message was posted is not known: sending again under the same key tells.
+// The error is a *domain.Error when the server refused, or would, since it can be no message.
+// When ctx ends first, whether the message was posted is not known: sending again under the
+// same key tells.
 //
 // Messages of concurrent Sends may overtake each other.
 func (c *Client) Send(ctx context.Context, room domain.RoomID, key, body string) (Ack, error) {
